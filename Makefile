@@ -1,0 +1,116 @@
+# Everything that CI runs can be run here; `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+BIN := $(CURDIR)/.tmp/bin
+export PATH := $(BIN):$(PATH)
+
+# Each module is built as its users see it, not through a go.work.
+export GOWORK := off
+# A checkout owned by another user must not fail the build.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+# Every module of the repository, nested ones included, but the one of tools.
+MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune \
+	-o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
+# The packages that also run on an emulated arm64, macOS and Windows.
+LEAVES := $(wildcard runtimex tlsx healthx)
+CROSS := darwin/arm64 linux/arm64 windows/amd64
+
+TEST_FLAGS ?= -race -timeout 10m
+FUZZTIME ?= 10s
+BENCH ?= .
+BENCHCOUNT ?= 1
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT ?= $(BIN)/golangci-lint
+
+# each runs a command in every module and stops at the first failure.
+each = set -e; for m in $(MODULES); do echo "== $$m: $(1)"; (cd "$$m" && $(1)); done
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: all
+all: check lint-full test ## Everything a pull request is judged by
+
+.PHONY: test
+test: ## What CI runs: fmt vet lint unit arm64 examples cross
+	@for target in fmt vet lint unit arm64 examples cross; do echo "=== make $$target"; $(MAKE) $$target || exit 1; done
+
+.PHONY: fmt
+fmt: ## Fail when a Go file is not gofmt-ed
+	@out=$$(find . -name .tmp -prune -o -name '*.go' -print | xargs gofmt -l); \
+	if [ -n "$$out" ]; then echo "not gofmt-ed, run gofmt -w on:"; echo "$$out"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet in every module
+	@$(call each,go vet ./...)
+
+.PHONY: lint
+lint: ## staticcheck in every module
+	@cd internal/tools && go build -o $(BIN)/staticcheck honnef.co/go/tools/cmd/staticcheck
+	@$(call each,staticcheck ./...)
+
+.PHONY: lint-full
+lint-full: ## golangci-lint in every module (its first build takes 10 minutes)
+	@if [ ! -x "$(GOLANGCI_LINT)" ]; then \
+		GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION); fi
+	@$(call each,$(GOLANGCI_LINT) run --config $(CURDIR)/.golangci.yml ./...)
+
+# -count=1: the dependency tests run the go command, which the test cache
+# cannot see through.
+.PHONY: unit
+unit: ## Unit tests with the race detector in every module
+	@$(call each,go test -count=1 $(TEST_FLAGS) ./...)
+
+.PHONY: arm64
+arm64: ## Unit tests of the leaf packages on arm64, emulated by qemu-user
+	@scripts/arm64.sh $(LEAVES:%=./%/...)
+
+.PHONY: examples
+examples: ## Build every example in place and copied out as a new module
+	@if [ -d examples ]; then (cd examples && go build -o /dev/null ./...) && scripts/copyout.sh; \
+	else echo "no examples"; fi
+
+.PHONY: cross
+cross: ## Build and vet for macOS, Windows and Linux on arm64
+	@set -e; for target in $(CROSS); do for m in . $(wildcard examples); do \
+		echo "== $$m: $$target"; \
+		(cd $$m; export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; go build -o /dev/null ./... && go vet ./...); \
+	done; done
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (10s)
+	@$(call each,$(CURDIR)/scripts/fuzz.sh $(FUZZTIME))
+
+.PHONY: bench
+bench: ## Run the benchmarks BENCH (all) BENCHCOUNT (1) times, into .tmp/bench.txt
+	@mkdir -p .tmp
+	@($(call each,go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) ./...)) | tee .tmp/bench.txt
+
+.PHONY: generate
+generate: tools ## Rewrite generated code and golden files
+	@scripts/generate.sh
+
+.PHONY: check
+check: generate ## Fail when generated files, go.mod or go.sum are out of date
+	@set -e; for m in $(MODULES) internal/tools; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
+	@out=$$(git status --porcelain); \
+	if [ -n "$$out" ]; then echo "the tree is not clean; commit what make generate wrote:"; echo "$$out"; git diff; exit 1; fi
+
+.PHONY: tools
+tools: ## Build the developer tools into .tmp/bin
+	@cd internal/tools && GOBIN=$(BIN) go install tool
+
+.PHONY: work
+work: ## Write a go.work for editors (git-ignored)
+	@rm -f go.work go.work.sum && env -u GOWORK go work init $(MODULES) && cat go.work
+
+.PHONY: clean
+clean: ## Remove what this Makefile built
+	@rm -rf .tmp go.work go.work.sum

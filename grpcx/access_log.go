@@ -1,0 +1,124 @@
+package grpcx
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+)
+
+// log writes the access log's line, if the method's mode asks for one. err is
+// what the client got, cause what the handler returned.
+func (c *call) log(err, cause error, id string) {
+	code := status.Code(err)
+	if c.method.log == LogNone || c.method.log == LogErrors && !isServerError(code) {
+		return
+	}
+	level := levelOf(code)
+	log := c.path.log()
+	if !log.Enabled(c, level) {
+		return
+	}
+	dropped := uint64(0)
+	if c.method == c.path.unknown {
+		ok := false
+		if dropped, ok = c.path.unknownLog.allow(c.start); !ok {
+			return // anybody can invent names: one line a second
+		}
+	}
+	attrs := c.attrs(code)
+	if err != nil {
+		if cause == nil {
+			cause = err
+		}
+		attrs = append(attrs, slog.String("error", cause.Error()))
+	}
+	if id != "" {
+		attrs = append(attrs, slog.String("error.id", id))
+	}
+	if dropped > 0 {
+		attrs = append(attrs, slog.Uint64("suppressed", dropped))
+	}
+	log.LogAttrs(c, level, "grpcx: call", attrs...)
+}
+
+func (c *call) attrs(code codes.Code) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs,
+		slog.String("rpc.method", c.method.name),
+		slog.String("rpc.response.status_code", codeName(code)),
+		slog.Duration("duration", time.Since(c.start)))
+	if c.method == c.path.unknown {
+		original, _ := grpc.Method(c.Context)
+		attrs = append(attrs, slog.String("rpc.method_original", truncate(original, maxLoggedName)))
+	}
+	if p, ok := peer.FromContext(c.Context); ok && p.Addr != nil {
+		attrs = append(attrs, slog.String("network.peer.address", p.Addr.String()))
+	}
+	return attrs
+}
+
+// maxLoggedName bounds a method name that a client invented.
+const maxLoggedName = 200
+
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "..."
+}
+
+// isServerError reports the codes that OpenTelemetry's RPC conventions count
+// as errors of a server.
+func isServerError(code codes.Code) bool {
+	switch code {
+	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
+		return true
+	default:
+		return false
+	}
+}
+
+func levelOf(code codes.Code) slog.Level {
+	switch code {
+	case codes.Unknown, codes.Internal, codes.DataLoss:
+		return slog.LevelError
+	case codes.DeadlineExceeded, codes.Unimplemented, codes.Unavailable:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
+
+var codeNames = [...]string{
+	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
+	"UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+}
+
+// codeName returns the code's name as the gRPC specification writes it.
+func codeName(code codes.Code) string {
+	if int(code) < len(codeNames) {
+		return codeNames[code]
+	}
+	return code.String()
+}
+
+// rateLimit lets one event a second through and counts the others.
+type rateLimit struct {
+	last    atomic.Int64 // in nanoseconds since 1970
+	dropped atomic.Uint64
+}
+
+func (r *rateLimit) allow(now time.Time) (dropped uint64, ok bool) {
+	last := r.last.Load()
+	if now.UnixNano()-last < int64(time.Second) || !r.last.CompareAndSwap(last, now.UnixNano()) {
+		r.dropped.Add(1)
+		return 0, false
+	}
+	return r.dropped.Swap(0), true
+}

@@ -1,0 +1,138 @@
+package grpcx
+
+import (
+	"context"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// call is the record of one RPC, shared by every built-in feature. It is also
+// the RPC's context, so putting it there costs no allocation of its own.
+type call struct {
+	context.Context // the RPC's own, or one derived from it with the policy's deadline
+
+	path   *callPath
+	method *method
+	start  time.Time
+	decode func(any) error // of a unary call
+
+	returned bool                          // the handler returned; else it panicked or called Goexit
+	aborted  atomic.Pointer[status.Status] // what abort told the client
+	cancel   func()                        // releases the policy's deadline
+	first    firstMessage
+}
+
+type callKey struct{}
+
+// Value finds the call itself under callKey.
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+func callFrom(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// unary weaves the path around a unary handler.
+func (p *callPath) unary(m *method, handler grpc.MethodHandler) grpc.MethodHandler {
+	return func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (reply any, err error) {
+		c := &call{Context: ctx, path: p, method: m, decode: decode}
+		c.begin()
+		defer c.end(&err)
+		reply, err = handler(srv, c, c.recv, interceptor)
+		c.returned = true
+		return reply, err
+	}
+}
+
+// recv decodes the request of a unary call.
+func (c *call) recv(msg any) error {
+	err := c.decode(msg)
+	c.gotFirstMessage()
+	return err
+}
+
+func (c *call) begin() {
+	c.start = time.Now()
+	c.method.inFlight.Add(1)
+	if c.method.timeout > 0 {
+		c.setDeadline(c.start.Add(c.method.timeout))
+	}
+	if c.method.oneShot && c.path.first != nil {
+		c.path.first.add(c)
+	}
+}
+
+func (c *call) gotFirstMessage() {
+	if c.first.shard != nil {
+		c.first.shard.remove(c)
+	}
+}
+
+// setDeadline applies the policy's deadline, unless the caller's comes first.
+func (c *call) setDeadline(deadline time.Time) {
+	if d, ok := c.Context.Deadline(); ok && !deadline.Before(d) {
+		return
+	}
+	ctx, cancel := context.WithDeadline(c.Context, deadline)
+	c.Context = ctx
+	stop := context.AfterFunc(ctx, func() {
+		if ctx.Err() == context.DeadlineExceeded {
+			// Answer now: the handler may ignore its context.
+			c.abort(status.New(codes.DeadlineExceeded,
+				"deadline exceeded: the server allows "+c.method.timeout.String()+" for this method"))
+		}
+	})
+	c.cancel = func() { stop(); cancel() }
+}
+
+// end is deferred around the handler and all that the program put around it.
+// It turns what happened into the error that the client gets.
+func (c *call) end(err *error) {
+	c.gotFirstMessage()
+	c.method.inFlight.Add(-1)
+	if c.cancel != nil {
+		defer c.cancel()
+	}
+	if !c.returned {
+		if c.path.recover {
+			*err = c.crashed(recover(), debug.Stack())
+		}
+		return
+	}
+	if *err == nil && c.method.log != LogAll {
+		return // the usual case
+	}
+	cause, id := *err, ""
+	if cause != nil {
+		*err, id = clientError(cause)
+	}
+	if st := c.aborted.Load(); st != nil {
+		*err = st.Err()
+	}
+	c.log(*err, cause, id)
+}
+
+// abort ends the RPC on the wire now, whatever its handler does; the handler's
+// context ends with it. It reports whether it could.
+//
+// The stream that grpc-go keeps in the context is its transport's, which takes
+// a status from any goroutine, once; TestGRPCStreamTakesStatus pins that.
+func (c *call) abort(st *status.Status) bool {
+	stream, ok := grpc.ServerTransportStreamFromContext(c.Context).(interface {
+		WriteStatus(*status.Status) error
+	})
+	if !ok || !c.aborted.CompareAndSwap(nil, st) {
+		return false
+	}
+	return stream.WriteStatus(st) == nil
+}

@@ -1,0 +1,117 @@
+package grpcx
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+)
+
+// callPath is what every call of a server, or of an instrumented registrar,
+// goes through. It is woven into the methods when a service is registered.
+type callPath struct {
+	log       func() *slog.Logger
+	policies  []methodPolicy
+	recover   bool
+	accessLog bool
+	first     *firstMessages  // nil when the timeout is off
+	table     *connTable      // nil for an instrumented registrar
+	drain     <-chan struct{} // closed when the server drains; nil likewise
+	unknown   *method
+
+	unknownLog rateLimit
+
+	mu      sync.RWMutex // for registration: calls read methods only in guard
+	methods map[string]*method
+}
+
+func newCallPath(cfg *settings, log func() *slog.Logger) *callPath {
+	p := &callPath{
+		log:       log,
+		policies:  cfg.policies,
+		recover:   !cfg.without[Recovery],
+		accessLog: !cfg.without[AccessLog],
+		methods:   map[string]*method{},
+	}
+	if cfg.limits.FirstMessageTimeout > 0 {
+		p.first = newFirstMessages(cfg.limits.FirstMessageTimeout)
+	}
+	p.unknown = &method{name: unknownName, log: LogErrors}
+	if !p.accessLog {
+		p.unknown.log = LogNone
+	}
+	return p
+}
+
+// weave returns the description with every method going through the path.
+// Unary methods stay unary: grpc-go hands the woven handler its interceptor
+// chain, so the program's interceptors always run. Streams of a Server are
+// caught by guard, outside every stream interceptor; those of an instrumented
+// registrar by their woven handler.
+func (p *callPath) weave(desc *grpc.ServiceDesc, streams bool) *grpc.ServiceDesc {
+	woven := *desc
+	woven.Methods = slices.Clone(desc.Methods)
+	woven.Streams = slices.Clone(desc.Streams)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, d := range woven.Methods {
+		m := p.newMethod(desc.ServiceName, d.MethodName, nil)
+		p.methods["/"+m.name] = m
+		woven.Methods[i].Handler = p.unary(m, d.Handler)
+	}
+	for i, d := range woven.Streams {
+		m := p.newMethod(desc.ServiceName, d.StreamName, &grpc.StreamServerInfo{
+			FullMethod:     fmt.Sprintf("/%s/%s", desc.ServiceName, d.StreamName),
+			IsClientStream: d.ClientStreams, IsServerStream: d.ServerStreams,
+		})
+		p.methods["/"+m.name] = m
+		if streams {
+			woven.Streams[i].Handler = p.stream(m, d.Handler)
+		}
+	}
+	return &woven
+}
+
+// lookup finds a registered method, or the one for unknown names.
+func (p *callPath) lookup(fullMethod string) *method {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if m := p.methods[fullMethod]; m != nil {
+		return m
+	}
+	return p.unknown
+}
+
+// running lists the methods with calls in flight, sorted.
+func (p *callPath) running() []string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	var names []string
+	for _, m := range p.methods {
+		if m.inFlight.Load() > 0 {
+			names = append(names, m.name)
+		}
+	}
+	if p.unknown.inFlight.Load() > 0 {
+		names = append(names, p.unknown.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// close ends what the path keeps besides the calls.
+func (p *callPath) close() {
+	if p.first != nil {
+		p.first.close()
+	}
+}
+
+// methodNames lists the registered methods, sorted.
+func (p *callPath) methodNames() []string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return slices.Sorted(maps.Keys(p.methods))
+}

@@ -1,0 +1,175 @@
+package grpcx
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// connTable keeps the books of a server's connections: how many there are,
+// which are still in their handshake, which were told to go away. It costs
+// something per connection and nothing per RPC.
+type connTable struct {
+	max         int // negative is unlimited
+	userTimeout time.Duration
+	tls         bool
+	log         func() *slog.Logger
+
+	mu       sync.Mutex
+	byAddr   map[net.Addr]*conn // the open connections
+	draining bool               // every connection counts as draining
+	refusing bool               // new connections are closed at once
+	awaiting int                // connections that still owe a GOAWAY
+	allAway  chan struct{}      // closed when awaiting reaches 0
+	wasFull  bool               // said once, until there is room again
+	failing  bool               // said once, until an accept succeeds
+}
+
+func newConnTable(max int, userTimeout time.Duration, overTLS bool, log func() *slog.Logger) *connTable {
+	return &connTable{
+		max: max, userTimeout: userTimeout, tls: overTLS, log: log,
+		byAddr: map[net.Addr]*conn{}, allAway: make(chan struct{}),
+	}
+}
+
+// admit enters a new connection; false means that it must be closed.
+func (t *connTable) admit(raw net.Conn) (net.Conn, bool) {
+	wrapped, c := wrapConn(raw, t)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failing = false
+	if t.refusing {
+		return nil, false
+	}
+	if t.max >= 0 && len(t.byAddr) >= t.max {
+		if !t.wasFull {
+			t.wasFull = true
+			t.log().Warn("grpcx: too many connections; closing new ones until others end",
+				slog.Int("open", len(t.byAddr)),
+				slog.String("remedy", "raise Limits.MaxConnections (and RLIMIT_NOFILE), or add servers"))
+		}
+		return nil, false
+	}
+	c.drained = t.draining
+	t.byAddr[c.addr] = c
+	return wrapped, true
+}
+
+func (t *connTable) establish(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.established = true
+}
+
+func (t *connTable) remove(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byAddr[c.addr] == c {
+		delete(t.byAddr, c.addr)
+		t.wasFull = t.wasFull && len(t.byAddr) >= t.max
+	}
+	t.drainLocked(c)
+	t.awayLocked(c)
+}
+
+// goAway notes that a GOAWAY frame was written to c.
+func (t *connTable) goAway(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.goneAway = true
+	t.drainLocked(c)
+	t.awayLocked(c)
+}
+
+func (t *connTable) drainLocked(c *conn) {
+	if !c.drained {
+		c.drained = true
+		if c.draining != nil {
+			close(c.draining)
+		}
+	}
+}
+
+func (t *connTable) awayLocked(c *conn) {
+	if c.awaited {
+		c.awaited = false
+		if t.awaiting--; t.awaiting == 0 {
+			close(t.allAway)
+		}
+	}
+}
+
+// drainAll tells the handlers of every connection that the server drains.
+func (t *connTable) drainAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.draining = true
+	for _, c := range t.byAddr {
+		t.drainLocked(c)
+	}
+}
+
+// refuse closes the connections that never finished their handshake, which
+// would block grpc-go's stop for as long as ConnectionTimeout, and every later
+// one. The channel it returns is closed when each of the others was sent its
+// GOAWAY, or closed.
+func (t *connTable) refuse() <-chan struct{} {
+	t.mu.Lock()
+	t.refusing = true
+	var pending []*conn
+	for _, c := range t.byAddr {
+		switch {
+		case !c.established:
+			pending = append(pending, c)
+		case !c.goneAway:
+			c.awaited = true
+			t.awaiting++
+		}
+	}
+	if t.awaiting == 0 {
+		close(t.allAway)
+	}
+	t.mu.Unlock()
+	for _, c := range pending {
+		_ = c.Close()
+	}
+	return t.allAway
+}
+
+// drainingOf returns a channel that is closed when the connection with this
+// peer address drains; false when the address is not in the books.
+func (t *connTable) drainingOf(addr net.Addr) (<-chan struct{}, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.byAddr[addr]
+	if c == nil {
+		return nil, false
+	}
+	if c.draining == nil {
+		c.draining = make(chan struct{})
+		if c.drained {
+			close(c.draining)
+		}
+	}
+	return c.draining, true
+}
+
+func (t *connTable) open() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.byAddr)
+}
+
+func (t *connTable) acceptFailed(err error) {
+	if errors.Is(err, net.ErrClosed) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.failing {
+		t.failing = true
+		t.log().Error("grpcx: cannot accept connections; retrying", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,53 @@
+// Package grpcx builds a [grpc.Server] that is production-grade by default:
+// mutual TLS or an explicit decision against it, finite limits, panic
+// recovery, an access log, health, and a drain that always ends.
+//
+//	srv, err := grpcx.New(grpcx.WithTLSFiles(tlsx.Files{
+//		Cert: "/tls/tls.crt", Key: "/tls/tls.key", ClientCA: "/tls/ca.crt",
+//	}))
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	greetpb.RegisterGreeterServer(srv, greeter{})
+//	if err := srv.Run(context.Background()); err != nil {
+//		log.Fatal(err)
+//	}
+//
+// # Options
+//
+// Options are applied in the order given, presets ([Options]) in place.
+//
+//   - A scalar: the last one wins.
+//   - A config struct ([Limits], [Keepalive], [Drain]) merges field by field:
+//     a zero field leaves the earlier value alone.
+//   - Interceptors, checks, addresses, listeners and set-up hooks append.
+//   - A set ([Without]) replaces.
+//
+// When all are applied, a zero field takes the default and a negative one
+// means off or unlimited, where that is safe; where it is not, it is an error.
+// Booleans are named so that false is the safe choice. [New] reports every
+// problem at once, each as an [*OptionError] that names the option, the field
+// and the remedy. Constructing an option does no I/O, never panics and never
+// logs. docs/defaults.md lists every default.
+//
+// # Lifecycle
+//
+// [New], then RegisterService and [Server.Go], then [Server.Run] or
+// [Server.Serve]. Run owns the process: it handles SIGTERM and SIGINT. Serve
+// is a component of a larger program and has no process-global effect. Both
+// return only when the drain is over: nil after a complete one, a
+// [*DrainError] when something had to be abandoned. docs/lifecycle.md has the
+// steps and their bounds.
+//
+// # The call path
+//
+// Registering a service weaves recovery, access log, per-method policy and
+// in-flight accounting around each method; there is no stats handler and no
+// interceptor of ours around unary calls. From the outside in:
+//
+//	call record -> access log -> recovery -> deadline -> user interceptors -> handler
+//
+// Interceptors given by option or inside [WithServerOptions] run in the order
+// given, for health and reflection too. The one difference from bare grpc-go
+// is that a failure to send a unary reply is not seen by the access log.
+package grpcx

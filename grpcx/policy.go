@@ -1,0 +1,78 @@
+package grpcx
+
+import (
+	"context"
+	"time"
+
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector"
+	"google.golang.org/grpc"
+)
+
+// Policy is what [WithMethods] sets for methods. A zero field leaves the
+// default, or what an earlier policy set.
+type Policy struct {
+	// Timeout bounds each call: a call without a deadline, or with a later one,
+	// gets this one. When it passes, the handler's context ends and the client
+	// is told DeadlineExceeded at once, even if the handler does not return.
+	// Default none; negative is none, where an earlier policy set one.
+	Timeout time.Duration
+	// Log says which calls the access log shows. Default [LogErrors] for the
+	// services of the program, [LogNone] for health and reflection.
+	Log LogMode
+}
+
+// LogMode says which calls of a method the access log shows.
+type LogMode uint8
+
+const (
+	// LogDefault leaves the default, or what an earlier policy set.
+	LogDefault LogMode = iota
+	// LogErrors logs the calls that the server answered with Unknown,
+	// DeadlineExceeded, Unimplemented, Internal, Unavailable or DataLoss: the
+	// codes that OpenTelemetry counts as errors of a server.
+	LogErrors
+	// LogAll logs every call.
+	LogAll
+	// LogNone logs no call. Panics are logged all the same.
+	LogNone
+)
+
+// String returns the mode's name.
+func (m LogMode) String() string {
+	switch m {
+	case LogErrors:
+		return "errors"
+	case LogAll:
+		return "all"
+	case LogNone:
+		return "none"
+	default:
+		return "default"
+	}
+}
+
+func (p Policy) check() error {
+	if p.Log > LogNone {
+		return optionErrorf("WithMethods", "Log", "is %d; use LogErrors, LogAll or LogNone", p.Log)
+	}
+	return nil
+}
+
+type methodPolicy struct {
+	match  selector.Matcher
+	policy Policy
+}
+
+// policyOf merges the policies whose matcher takes the method. A matcher that
+// panics is the program's mistake and surfaces where the service is registered.
+func policyOf(policies []methodPolicy, fullMethod string, info *grpc.StreamServerInfo) Policy {
+	var p Policy
+	meta := interceptors.NewServerCallMeta(fullMethod, info, nil)
+	for _, mp := range policies {
+		if mp.match.Match(context.Background(), meta) {
+			merge(&p, mp.policy)
+		}
+	}
+	return p
+}

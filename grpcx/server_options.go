@@ -1,0 +1,138 @@
+package grpcx
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"runtime"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+)
+
+// owned maps the options of grpc-go that this package sets to the option of
+// ours that sets them. Ours are applied last, so one of these given to
+// WithServerOptions would be replaced in silence, or make grpc.NewServer panic.
+var owned = map[string]string{
+	"Creds":                      "WithTLS or WithTLSFiles",
+	"UnknownServiceHandler":      "WithUnknownHandler",
+	"StreamInterceptor":          "WithStreamInterceptor",
+	"MaxMsgSize":                 "WithLimits (MaxRecvBytes)",
+	"MaxRecvMsgSize":             "WithLimits (MaxRecvBytes)",
+	"MaxSendMsgSize":             "WithLimits (MaxSendBytes)",
+	"MaxHeaderListSize":          "WithLimits (MaxHeaderBytes)",
+	"MaxConcurrentStreams":       "WithLimits (MaxConcurrentStreams)",
+	"ConnectionTimeout":          "WithLimits (ConnectionTimeout)",
+	"KeepaliveParams":            "WithKeepalive",
+	"KeepaliveEnforcementPolicy": "WithKeepalive",
+}
+
+func checkServerOption(o grpc.ServerOption) error {
+	if isNil(o) {
+		return optionErrorf("WithServerOptions", "", "an option is nil; leave it out")
+	}
+	if name := serverOptionName(o); owned[name] != "" {
+		return optionErrorf("WithServerOptions", name, "the server sets this itself; use %s", owned[name])
+	}
+	return nil
+}
+
+// serverOptionName returns the name of the grpc function that made o, or "".
+// A grpc.ServerOption is opaque, but it holds a function literal whose symbol
+// names the function it was written in. Where that changes, the trial in
+// tryServer still finds what grpc-go itself refuses.
+func serverOptionName(o grpc.ServerOption) string {
+	v := reflect.ValueOf(o)
+	if name, ok := strings.CutSuffix(v.Type().Name(), "ServerOption"); ok {
+		return name // such as grpc.MaxHeaderListSizeServerOption
+	}
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return ""
+	}
+	v = v.Elem()
+	for i := range v.NumField() {
+		if v.Field(i).Kind() != reflect.Func {
+			continue
+		}
+		fn := runtime.FuncForPC(v.Field(i).Pointer())
+		if fn == nil {
+			return ""
+		}
+		// google.golang.org/grpc.Creds.func1, or, inlined into its caller,
+		// example.com/app.main.Creds.func1.
+		parts := strings.Split(fn.Name()[strings.LastIndexByte(fn.Name(), '/')+1:], ".")
+		for i := len(parts) - 1; i > 0; i-- {
+			if strings.HasPrefix(parts[i], "func") || isDigits(parts[i]) {
+				continue
+			}
+			return parts[i]
+		}
+	}
+	return ""
+}
+
+func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// serverOptions returns the options for grpc.NewServer: the user's first, then
+// ours.
+func (s *Server) serverOptions() []grpc.ServerOption {
+	l, k := s.cfg.limits, s.cfg.keepalive
+	opts := append([]grpc.ServerOption(nil), s.cfg.grpcOptions...)
+	opts = append(opts,
+		grpc.MaxRecvMsgSize(unlessOff(l.MaxRecvBytes, math.MaxInt32)),
+		grpc.MaxSendMsgSize(unlessOff(l.MaxSendBytes, math.MaxInt32)),
+		grpc.MaxHeaderListSize(uint32(min(l.MaxHeaderBytes, math.MaxUint32))),
+		grpc.MaxConcurrentStreams(uint32(unlessOff(l.MaxConcurrentStreams, math.MaxUint32))),
+		grpc.ConnectionTimeout(l.ConnectionTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time:                  k.Time,
+			Timeout:               k.Timeout,
+			MaxConnectionIdle:     unlessOff(k.MaxConnectionIdle, 0),
+			MaxConnectionAge:      unlessOff(k.MaxConnectionAge, 0),
+			MaxConnectionAgeGrace: unlessOff(k.MaxConnectionAgeGrace, 0),
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime:             k.MinTime,
+			PermitWithoutStream: !k.DenyWithoutStream,
+		}),
+		grpc.StreamInterceptor(s.path.guard),
+		grpc.UnknownServiceHandler(s.path.unknownHandler(s.cfg.unknown)),
+	)
+	if s.cfg.transport.source != nil {
+		opts = append(opts, grpc.Creds(&serverCreds{source: s.cfg.transport.source, table: s.table}))
+	}
+	return opts
+}
+
+// newGRPC builds the grpc.Server. What grpc-go refuses by panicking becomes an
+// error.
+func newGRPC(opts []grpc.ServerOption) (srv *grpc.Server, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &OptionError{Option: "WithServerOptions", Err: fmt.Errorf(
+				"grpc-go refuses the options given: %v; remove the one that repeats or contradicts another", r)}
+		}
+	}()
+	return grpc.NewServer(opts...), nil
+}
+
+// tryServer builds and drops a server, so that New reports what grpc-go would
+// refuse later. Stream workers are goroutines, so the trial has none.
+func tryServer(opts []grpc.ServerOption) error {
+	srv, err := newGRPC(append(opts[:len(opts):len(opts)], grpc.NumStreamWorkers(0)))
+	if err != nil {
+		return err
+	}
+	srv.Stop()
+	return nil
+}
+
+// unlessOff returns v, or, where it is negative, grpc-go's word for off.
+func unlessOff[T int | time.Duration](v, off T) T {
+	if v < 0 {
+		return off
+	}
+	return v
+}

@@ -1,0 +1,156 @@
+package grpcx
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/grpcx-go/sdk/runtimex"
+)
+
+// Settings are the effective settings of a server: defaults filled in, a
+// negative value meaning off or unlimited. They hold no secret and can be
+// logged and marshalled to JSON.
+type Settings struct {
+	// Addrs are the addresses asked for, or, once bound, served on.
+	Addrs []string `json:"addrs"`
+	// ProbeAddr is the address of the probe listener; empty without one.
+	ProbeAddr string `json:"probe_addr,omitempty"`
+	// TLS says how connections are secured.
+	TLS TLSSettings `json:"tls"`
+
+	Limits    Limits    `json:"limits"`
+	Keepalive Keepalive `json:"keepalive"`
+	Drain     Drain     `json:"drain"`
+
+	// Checks are the names of the health checks.
+	Checks []string `json:"checks,omitempty"`
+	// Methods are the registered methods.
+	Methods []string `json:"methods,omitempty"`
+	// Reflection is true when the reflection service is served.
+	Reflection bool `json:"reflection"`
+	// Without lists the features that are switched off.
+	Without []Feature `json:"without,omitempty"`
+	// Options are the options given, printed.
+	Options []string `json:"options"`
+	// Runtime is what the Go runtime decided about CPU and memory.
+	Runtime runtimex.Report `json:"runtime"`
+}
+
+// TLSSettings say how connections are secured.
+type TLSSettings struct {
+	// Mode is "mutual tls", "tls", "tls, client certificate verified if given"
+	// or "plaintext".
+	Mode string `json:"mode"`
+	// Cert, Key and ClientCA are the paths of the files, if there are any.
+	Cert     string `json:"cert,omitempty"`
+	Key      string `json:"key,omitempty"`
+	ClientCA string `json:"client_ca,omitempty"`
+	// Subject names the certificate served and NotAfter says when it, or the
+	// first of its chain, expires.
+	Subject  string    `json:"subject,omitempty"`
+	NotAfter time.Time `json:"not_after,omitzero"`
+	// ClientCAs is the number of certificates that clients may chain to.
+	ClientCAs int `json:"client_cas,omitempty"`
+	// Development is true for a certificate of package devcert.
+	Development bool `json:"development,omitempty"`
+}
+
+// Settings returns the effective settings.
+func (s *Server) Settings() Settings {
+	out := Settings{
+		ProbeAddr:  s.cfg.probeAddr,
+		TLS:        s.cfg.transport.describe(),
+		Limits:     s.cfg.limits,
+		Keepalive:  s.cfg.keepalive,
+		Drain:      s.cfg.drain,
+		Methods:    s.path.methodNames(),
+		Reflection: s.cfg.reflection,
+		Options:    s.cfg.given,
+		Runtime:    runtimex.Current(),
+	}
+	for _, addr := range s.Addrs() {
+		out.Addrs = append(out.Addrs, addr.String())
+	}
+	if out.Addrs == nil {
+		out.Addrs = s.cfg.plannedAddrs()
+	}
+	if addr := s.ProbeAddr(); addr != nil {
+		out.ProbeAddr = addr.String()
+	}
+	for _, c := range s.cfg.checks {
+		out.Checks = append(out.Checks, c.name)
+	}
+	for _, f := range allFeatures {
+		if s.cfg.without[f] {
+			out.Without = append(out.Without, f)
+		}
+	}
+	return out
+}
+
+// plannedAddrs are the addresses before anything is bound.
+func (s *settings) plannedAddrs() []string {
+	addrs := append([]string(nil), s.addrs...)
+	for _, lis := range s.listeners {
+		addrs = append(addrs, lis.Addr().String())
+	}
+	if addrs == nil {
+		addrs = []string{defaultAddr}
+	}
+	return addrs
+}
+
+func (t transport) describe() TLSSettings {
+	out := TLSSettings{Mode: t.mode(), Cert: t.files.Cert, Key: t.files.Key, ClientCA: t.files.ClientCA}
+	if t.source != nil {
+		now := t.source.Current()
+		out.Subject = now.Leaf().Subject.String()
+		out.NotAfter = now.NotAfter()
+		out.ClientCAs = len(now.ClientCAs())
+		out.Development = now.Development()
+	}
+	return out
+}
+
+// LogValue groups the settings for slog.
+func (s Settings) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Any("addrs", s.Addrs),
+		slog.String("probe_addr", s.ProbeAddr),
+		group("tls", s.TLS),
+		group("limits", s.Limits),
+		group("keepalive", s.Keepalive),
+		group("drain", s.Drain),
+		slog.Any("checks", s.Checks),
+		slog.Int("methods", len(s.Methods)),
+		slog.Bool("reflection", s.Reflection),
+		slog.Any("without", s.Without),
+		slog.Any("runtime", s.Runtime),
+	)
+}
+
+// group logs a struct by its JSON keys, durations as text.
+func group(key string, v any) slog.Attr {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return slog.String(key, err.Error())
+	}
+	return slog.Any(key, json.RawMessage(data))
+}
+
+// logStart says what is served and warns of what is likely to be wrong.
+func (s *Server) logStart() {
+	log := s.Logger()
+	log.LogAttrs(context.Background(), slog.LevelInfo, "grpcx: serving", slog.Any("settings", s.Settings()))
+	for _, w := range s.cfg.warnings {
+		log.Warn("grpcx: " + w)
+	}
+	switch mode := s.cfg.transport.mode(); {
+	case mode == modePlaintext:
+		log.Warn("grpcx: serving plaintext, as WithInsecure asked: anyone who reaches the port can call and read")
+	case mode == modeMutual && s.cfg.probeAddr == "" && !s.cfg.transport.source.Current().Development():
+		log.Warn("grpcx: mutual TLS without a probe listener: kubelet has no client certificate; add WithProbeAddr")
+	}
+}

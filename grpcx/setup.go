@@ -1,0 +1,46 @@
+package grpcx
+
+import (
+	"context"
+	"log/slog"
+
+	"google.golang.org/grpc"
+
+	"github.com/grpcx-go/sdk/healthx"
+)
+
+// Setup is the server as a set-up hook sees it, before it serves. It is a
+// [grpc.ServiceRegistrar]. See [WithSetup].
+type Setup struct{ server *Server }
+
+// RegisterService registers a service with the server.
+func (s *Setup) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	s.server.RegisterService(desc, impl)
+}
+
+// Go runs a background task; see [Server.Go].
+func (s *Setup) Go(name string, run func(context.Context) error) { s.server.Go(name, run) }
+
+// OnStop adds a hook that runs when calls and tasks have ended, those added
+// last first. Its context ends when its share of Drain.Stop is used up, and
+// Serve does not wait for longer. It runs whenever Serve got as far as the
+// set-up hooks, also when a later step failed.
+func (s *Setup) OnStop(name string, hook func(context.Context) error) {
+	s.server.mu.Lock()
+	defer s.server.mu.Unlock()
+	s.server.hooks = append(s.server.hooks, stopHook{name, hook})
+}
+
+// Health returns the server's health registry.
+func (s *Setup) Health() *healthx.Registry { return s.server.health }
+
+// Logger returns the server's logger.
+func (s *Setup) Logger() *slog.Logger { return s.server.Logger() }
+
+// Settings returns the server's effective settings.
+func (s *Setup) Settings() Settings { return s.server.Settings() }
+
+type stopHook struct {
+	name string
+	run  func(context.Context) error
+}

@@ -1,0 +1,4 @@
+package runtimex
+
+// ParseByteCount lets the fuzz test reach the parser of GOMEMLIMIT.
+var ParseByteCount = parseByteCount

@@ -1,0 +1,109 @@
+package tlsx
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Material is an identity and its trust in memory: for tests, key stores and
+// hardware keys.
+type Material struct {
+	// Certificate is the chain, leaf first, and its key: any [crypto.Signer]
+	// that is safe for concurrent use. Leaf is ignored and may be nil.
+	Certificate tls.Certificate
+	// ClientCAs verify the peer, as Files.ClientCA does.
+	ClientCAs []*x509.Certificate
+	// ClientAuth is what a server asks of clients; zero requires a certificate.
+	ClientAuth ClientAuth
+	// Usage is the side the certificate is for; zero is a server's.
+	Usage Usage
+}
+
+// String describes m without its key.
+func (m Material) String() string {
+	return fmt.Sprintf("tlsx.Material(certificates=%d client_cas=%d client_auth=%v usage=%v)",
+		len(m.Certificate.Certificate), len(m.ClientCAs), m.ClientAuth, m.Usage)
+}
+
+// GoString is String, so that %#v does not print the key.
+func (m Material) GoString() string { return m.String() }
+
+// LogValue describes m without its key.
+func (m Material) LogValue() slog.Value { return slog.StringValue(m.String()) }
+
+// NewSnapshot returns m as a snapshot of generation 1. It copies what it keeps,
+// except for the key and the parsed CA certificates, which the caller must not
+// modify. It checks what [Load] checks; the error joins all problems.
+func NewSnapshot(m Material) (*Snapshot, error) {
+	now := time.Now()
+	problems := checkModes(m.Usage, m.ClientAuth, len(m.ClientCAs) > 0, materialNames)
+	chain, err := parseDER(m.Certificate.Certificate)
+	if err != nil {
+		problems = append(problems, problem{roleCert, err})
+	} else {
+		problems = append(problems, checkChain(chain, m.Usage, now)...)
+	}
+	key, ok := m.Certificate.PrivateKey.(crypto.Signer)
+	if !ok {
+		problems = append(problems, problem{roleKey, errors.New("is missing or no crypto.Signer; set Certificate.PrivateKey")})
+	} else if err == nil {
+		problems = append(problems, checkKey(chain, key)...)
+	}
+	var cas []*x509.Certificate
+	for i, ca := range m.ClientCAs {
+		if err := checkCA(ca); err != nil {
+			problems = append(problems, problem{roleClientCA, fmt.Errorf("certificate %d %w", i+1, err)})
+		} else if !slices.ContainsFunc(cas, ca.Equal) {
+			cas = append(cas, ca)
+		}
+	}
+	if len(cas) > 0 {
+		problems = append(problems, checkBundle(cas, now)...)
+	}
+	if len(problems) > 0 {
+		errs := make([]error, len(problems))
+		for i, p := range problems {
+			errs[i] = fmt.Errorf("tlsx: %s: %w", p.role, p.err)
+		}
+		return nil, errors.Join(errs...)
+	}
+	cert := m.Certificate
+	cert.Certificate = nil
+	for _, c := range chain {
+		cert.Certificate = append(cert.Certificate, c.Raw)
+	}
+	cert.Leaf = chain[0]
+	cert.OCSPStaple = bytes.Clone(cert.OCSPStaple)
+	cert.SupportedSignatureAlgorithms = slices.Clone(cert.SupportedSignatureAlgorithms)
+	cert.SignedCertificateTimestamps = slices.Clone(cert.SignedCertificateTimestamps)
+	for i, sct := range cert.SignedCertificateTimestamps {
+		cert.SignedCertificateTimestamps[i] = bytes.Clone(sct)
+	}
+	return newSnapshot(parts{
+		cert: cert, chain: chain, cas: cas,
+		clientAuth: m.ClientAuth, usage: m.Usage, generation: 1,
+	}), nil
+}
+
+// parseDER parses copies, so that the caller's slices stay its own.
+func parseDER(raw [][]byte) ([]*x509.Certificate, error) {
+	if len(raw) == 0 {
+		return nil, errors.New("the chain is empty; set Certificate.Certificate, leaf first")
+	}
+	chain := make([]*x509.Certificate, len(raw))
+	for i, der := range raw {
+		cert, err := x509.ParseCertificate(bytes.Clone(der))
+		if err != nil {
+			return nil, fmt.Errorf("certificate %d is not valid (%w); replace it", i+1, err)
+		}
+		chain[i] = cert
+	}
+	return chain, nil
+}

@@ -1,0 +1,111 @@
+package tlsx
+
+import (
+	"crypto/tls"
+	"errors"
+	"time"
+)
+
+var (
+	errEmpty      = errors.New("tlsx: the source holds no identity; start it, or make a snapshot with Load or NewSnapshot")
+	errNotServer  = errors.New("tlsx: the snapshot is a client's; load it with Usage: tlsx.ForServer or tlsx.ForBoth to serve with it")
+	errNoPeerCert = errors.New("tlsx: the client presented no verified certificate")
+)
+
+// ServerConfig returns a configuration for any TLS server, such as
+// credentials.NewTLS or http.Server. Each handshake reads source.Current once
+// and so follows its rotation. The only ALPN protocol is h2. The configuration is
+// the caller's.
+func ServerConfig(source Source) *tls.Config {
+	cfg := baseConfig()
+	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return current(source).ServerConfig(), nil
+	}
+	// Snapshots bring their own ticket keys; without them there are no tickets.
+	cfg.SessionTicketsDisabled = true
+	return cfg
+}
+
+// ServerConfig returns the configuration of a server that serves this snapshot,
+// the same pointer on every call. It must not be modified; a Clone may be.
+// It refuses every handshake when the snapshot is a client's.
+func (s *Snapshot) ServerConfig() *tls.Config {
+	if s.server == nil {
+		return refusal(errEmpty)
+	}
+	return s.server
+}
+
+func (s *Snapshot) newServerConfig() *tls.Config {
+	if !s.usage.server() {
+		return refusal(errNotServer)
+	}
+	cfg := baseConfig()
+	cfg.Certificates = []tls.Certificate{*s.cert}
+	cfg.ClientAuth = s.clientAuth.tls()
+	cfg.ClientCAs = s.roots
+	cfg.VerifyConnection = s.verifyClient
+
+	// A configuration that GetConfigForClient returns uses the ticket keys of
+	// the configuration it replaces, and a clone those it was cloned with.
+	// These two functions keep the keys with the snapshot in every case; the
+	// empty configuration behind them rotates its keys daily.
+	keys := new(tls.Config)
+	cfg.WrapSession = keys.EncryptTicket
+	cfg.UnwrapSession = keys.DecryptTicket
+	return cfg
+}
+
+// verifyClient runs on every handshake, resumed ones too, where crypto/tls has
+// checked little: it re-verifies neither the chain's signatures nor its
+// constraints.
+func (s *Snapshot) verifyClient(state tls.ConnectionState) error {
+	switch {
+	case s.clientAuth == NoClientCert:
+		return nil
+	case state.DidResume:
+		_, err := s.Recheck(state, time.Now())
+		return err
+	case len(state.VerifiedChains) > 0:
+		return nil
+	case s.clientAuth == VerifyClientCertIfGiven && len(state.PeerCertificates) == 0:
+		return nil
+	}
+	return errNoPeerCert
+}
+
+func baseConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"h2"},
+		CipherSuites: http2Suites(),
+	}
+}
+
+// refusal is a configuration that fails every handshake with err.
+func refusal(err error) *tls.Config {
+	cfg := baseConfig()
+	cfg.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, err }
+	cfg.SessionTicketsDisabled = true
+	return cfg
+}
+
+// forbidden are the suites of tls.CipherSuites that RFC 7540, appendix A, does
+// not allow: those without an ephemeral key exchange or an AEAD.
+var forbidden = map[uint16]bool{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: true,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA: true,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA:   true,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA:   true,
+}
+
+// http2Suites returns Go's secure suites without those that HTTP/2 forbids.
+func http2Suites() []uint16 {
+	var ids []uint16
+	for _, suite := range tls.CipherSuites() {
+		if !forbidden[suite.ID] {
+			ids = append(ids, suite.ID)
+		}
+	}
+	return ids
+}
