@@ -2,7 +2,6 @@ package grpcx
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -114,30 +113,47 @@ func (t transport) describe() TLSSettings {
 	return out
 }
 
-// LogValue groups the settings for slog.
+// LogValue groups the settings for slog, as people read them.
 func (s Settings) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.Any("addrs", s.Addrs),
-		slog.String("probe_addr", s.ProbeAddr),
-		group("tls", s.TLS),
-		group("limits", s.Limits),
-		group("keepalive", s.Keepalive),
-		group("drain", s.Drain),
-		slog.Any("checks", s.Checks),
+	attrs := []slog.Attr{slog.Any("addrs", s.Addrs)}
+	if s.ProbeAddr != "" {
+		attrs = append(attrs, slog.String("probe_addr", s.ProbeAddr))
+	}
+	attrs = append(attrs,
+		slog.Any("tls", s.TLS),
+		configGroup("limits", &s.Limits),
+		configGroup("keepalive", &s.Keepalive),
+		configGroup("drain", &s.Drain),
 		slog.Int("methods", len(s.Methods)),
-		slog.Bool("reflection", s.Reflection),
-		slog.Any("without", s.Without),
-		slog.Any("runtime", s.Runtime),
-	)
+		slog.Bool("reflection", s.Reflection))
+	if len(s.Checks) > 0 {
+		attrs = append(attrs, slog.Any("checks", s.Checks))
+	}
+	if len(s.Without) > 0 {
+		attrs = append(attrs, slog.Any("without", s.Without))
+	}
+	return slog.GroupValue(append(attrs, slog.Any("runtime", s.Runtime))...)
 }
 
-// group logs a struct by its JSON keys, durations as text.
-func group(key string, v any) slog.Attr {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return slog.String(key, err.Error())
+// LogValue groups what is known of the certificate for slog.
+func (t TLSSettings) LogValue() slog.Value {
+	if t.Mode == modePlaintext {
+		return slog.StringValue(t.Mode)
 	}
-	return slog.Any(key, json.RawMessage(data))
+	return slog.GroupValue(
+		slog.String("mode", t.Mode),
+		slog.String("subject", t.Subject),
+		slog.Time("not_after", t.NotAfter),
+		slog.Int("client_cas", t.ClientCAs),
+		slog.Bool("development", t.Development))
+}
+
+func configGroup(key string, cfg any) slog.Attr {
+	var attrs []any
+	for f := range fields(cfg) {
+		attrs = append(attrs, slog.String(f.key, f.effective()))
+	}
+	return slog.Group(key, attrs...)
 }
 
 // logStart says what is served and warns of what is likely to be wrong.

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"path/filepath"
 
 	"github.com/grpcx-go/sdk/examples/greet"
 	"github.com/grpcx-go/sdk/grpcx"
@@ -25,7 +26,11 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:50051", "address to listen on")
 	flag.Parse()
 
-	certs, err := devcert.Dir(*dir)
+	path, err := filepath.Abs(*dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	certs, err := devcert.Dir(path)
 	if err != nil {
 		log.Fatal(err)
 	}
