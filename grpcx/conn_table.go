@@ -1,7 +1,6 @@
 package grpcx
 
 import (
-	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -162,14 +161,17 @@ func (t *connTable) open() int {
 	return len(t.byAddr)
 }
 
+// acceptFailed says once that connections cannot be accepted for now, for
+// example because there are no file descriptors left; grpc-go tries again.
+// Any other error ends the accept loop and is reported by Serve.
 func (t *connTable) acceptFailed(err error) {
-	if errors.Is(err, net.ErrClosed) {
+	if temporary, ok := err.(interface{ Temporary() bool }); !ok || !temporary.Temporary() {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.failing {
 		t.failing = true
-		t.log().Error("grpcx: cannot accept connections; retrying", slog.Any("error", err))
+		t.log().Error("grpcx: cannot accept connections; trying again", slog.Any("error", err))
 	}
 }

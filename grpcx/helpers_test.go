@@ -85,9 +85,7 @@ func (s *service) FullDuplexCall(stream testgrpc.TestService_FullDuplexCallServe
 
 // withService registers the test service.
 func withService(s *service) grpcx.Option {
-	return grpcxtest.Service(func(r grpc.ServiceRegistrar, impl testgrpc.TestServiceServer) {
-		testgrpc.RegisterTestServiceServer(r, impl)
-	}, testgrpc.TestServiceServer(s))
+	return grpcxtest.Services(func(r grpc.ServiceRegistrar) { testgrpc.RegisterTestServiceServer(r, s) })
 }
 
 func client(s *grpcxtest.Server) testgrpc.TestServiceClient {

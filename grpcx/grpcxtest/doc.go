@@ -2,7 +2,9 @@
 // to it, and cleans up both.
 //
 //	func TestGreeter(t *testing.T) {
-//		srv := grpcxtest.New(t, grpcxtest.Service(greetpb.RegisterGreeterServer, greeter{}))
+//		srv := grpcxtest.New(t, grpcxtest.Services(func(r grpc.ServiceRegistrar) {
+//			greetpb.RegisterGreeterServer(r, greeter{})
+//		}))
 //		reply, err := greetpb.NewGreeterClient(srv.Conn).Greet(t.Context(), &greetpb.GreetRequest{Name: "Ada"})
 //		...
 //	}

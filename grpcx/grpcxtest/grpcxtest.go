@@ -35,11 +35,12 @@ const (
 	bufferSize = 1 << 20
 )
 
-// Service is an option that registers a service; it takes the generated
-// Register function and the implementation.
-func Service[T any](register func(grpc.ServiceRegistrar, T), impl T) grpcx.Option {
+// Services is an option that registers services:
+//
+//	grpcxtest.Services(func(r grpc.ServiceRegistrar) { greetpb.RegisterGreeterServer(r, greeter{}) })
+func Services(register func(grpc.ServiceRegistrar)) grpcx.Option {
 	return grpcx.WithSetup(func(_ context.Context, s *grpcx.Setup) error {
-		register(s, impl)
+		register(s)
 		return nil
 	})
 }
