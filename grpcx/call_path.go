@@ -1,11 +1,11 @@
 package grpcx
 
 import (
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 )
@@ -20,12 +20,19 @@ type callPath struct {
 	first     *firstMessages  // nil when the timeout is off
 	table     *connTable      // nil for an instrumented registrar
 	drain     <-chan struct{} // closed when the server drains; nil likewise
-	unknown   *method
 
+	unknown    *method // for calls of methods that are not registered
 	unknownLog rateLimit
 
-	mu      sync.RWMutex // for registration: calls read methods only in guard
-	methods map[string]*method
+	mu         sync.Mutex // held while registering
+	registered atomic.Pointer[registry]
+}
+
+// registry is what is registered. It is replaced as a whole, so that calls
+// read it without a lock.
+type registry struct {
+	methods  map[string]*method // by "/pkg.Service/Method"
+	services map[string]bool
 }
 
 func newCallPath(cfg *settings, log func() *slog.Logger) *callPath {
@@ -34,12 +41,12 @@ func newCallPath(cfg *settings, log func() *slog.Logger) *callPath {
 		policies:  cfg.policies,
 		recover:   !cfg.without[Recovery],
 		accessLog: !cfg.without[AccessLog],
-		methods:   map[string]*method{},
+		unknown:   &method{name: unknownName, log: LogErrors},
 	}
+	p.registered.Store(&registry{methods: map[string]*method{}, services: map[string]bool{}})
 	if cfg.limits.FirstMessageTimeout > 0 {
 		p.first = newFirstMessages(cfg.limits.FirstMessageTimeout)
 	}
-	p.unknown = &method{name: unknownName, log: LogErrors}
 	if !p.accessLog {
 		p.unknown.log = LogNone
 	}
@@ -57,29 +64,32 @@ func (p *callPath) weave(desc *grpc.ServiceDesc, streams bool) *grpc.ServiceDesc
 	woven.Streams = slices.Clone(desc.Streams)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	was := p.registered.Load()
+	next := &registry{methods: maps.Clone(was.methods), services: maps.Clone(was.services)}
+	next.services[desc.ServiceName] = true
 	for i, d := range woven.Methods {
 		m := p.newMethod(desc.ServiceName, d.MethodName, nil)
-		p.methods["/"+m.name] = m
+		next.methods["/"+m.name] = m
 		woven.Methods[i].Handler = p.unary(m, d.Handler)
 	}
 	for i, d := range woven.Streams {
 		m := p.newMethod(desc.ServiceName, d.StreamName, &grpc.StreamServerInfo{
-			FullMethod:     fmt.Sprintf("/%s/%s", desc.ServiceName, d.StreamName),
-			IsClientStream: d.ClientStreams, IsServerStream: d.ServerStreams,
+			FullMethod:     "/" + desc.ServiceName + "/" + d.StreamName,
+			IsClientStream: d.ClientStreams,
+			IsServerStream: d.ServerStreams,
 		})
-		p.methods["/"+m.name] = m
+		next.methods["/"+m.name] = m
 		if streams {
 			woven.Streams[i].Handler = p.stream(m, d.Handler)
 		}
 	}
+	p.registered.Store(next)
 	return &woven
 }
 
 // lookup finds a registered method, or the one for unknown names.
 func (p *callPath) lookup(fullMethod string) *method {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	if m := p.methods[fullMethod]; m != nil {
+	if m := p.registered.Load().methods[fullMethod]; m != nil {
 		return m
 	}
 	return p.unknown
@@ -87,10 +97,8 @@ func (p *callPath) lookup(fullMethod string) *method {
 
 // running lists the methods with calls in flight, sorted.
 func (p *callPath) running() []string {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
 	var names []string
-	for _, m := range p.methods {
+	for _, m := range p.registered.Load().methods {
 		if m.inFlight.Load() > 0 {
 			names = append(names, m.name)
 		}
@@ -102,16 +110,14 @@ func (p *callPath) running() []string {
 	return names
 }
 
+// methodNames lists the registered methods, sorted.
+func (p *callPath) methodNames() []string {
+	return slices.Sorted(maps.Keys(p.registered.Load().methods))
+}
+
 // close ends what the path keeps besides the calls.
 func (p *callPath) close() {
 	if p.first != nil {
 		p.first.close()
 	}
-}
-
-// methodNames lists the registered methods, sorted.
-func (p *callPath) methodNames() []string {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return slices.Sorted(maps.Keys(p.methods))
 }

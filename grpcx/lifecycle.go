@@ -96,12 +96,12 @@ func (s *Server) serve(ctx context.Context, signals <-chan os.Signal, given []ne
 	}
 	r.start(ctx)
 	reason, skipDelay := r.wait(ctx, signals)
-	s.Logger().Info("grpcx: draining", slog.String("reason", reason))
+	s.logger().Info("grpcx: draining", slog.String("reason", reason))
 	if err := r.drain(signals, skipDelay); err != nil {
-		s.Logger().Error("grpcx: stopped", slog.Any("error", err))
+		s.logger().Error("grpcx: stopped", slog.Any("error", err))
 		return err
 	}
-	s.Logger().Info("grpcx: stopped")
+	s.logger().Info("grpcx: stopped")
 	return nil
 }
 

@@ -19,7 +19,7 @@ type probeServer struct {
 func newProbeServer(lis net.Listener, s *Server) *probeServer {
 	p := &probeServer{
 		lis:   lis,
-		table: newConnTable(64, s.cfg.keepalive.Timeout, false, s.Logger),
+		table: newConnTable(64, s.cfg.keepalive.Timeout, false, s.logger),
 		done:  make(chan struct{}),
 		grpc: grpc.NewServer(
 			grpc.MaxRecvMsgSize(4*kib),

@@ -2,7 +2,6 @@ package grpcx
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"reflect"
@@ -81,8 +80,8 @@ func New(opts ...Option) (*Server, error) {
 		hurry:    make(chan struct{}),
 		services: map[string]bool{},
 	}
-	s.path = newCallPath(&s.cfg, s.Logger)
-	s.table = newConnTable(cfg.limits.MaxConnections, cfg.keepalive.Timeout, cfg.transport.source != nil, s.Logger)
+	s.path = newCallPath(&s.cfg, s.logger)
+	s.table = newConnTable(cfg.limits.MaxConnections, cfg.keepalive.Timeout, cfg.transport.source != nil, s.logger)
 	s.path.table, s.path.drain = s.table, s.draining
 	s.health = healthx.NewRegistry(cfg.healthOptions()...)
 	s.addChecks()
@@ -126,7 +125,7 @@ func (s *Server) registerLocked(desc *grpc.ServiceDesc, impl any) {
 			err = optionErrorf("RegisterService", desc.ServiceName, "the server is serving already; register before Run or Serve")
 		}
 		s.late = append(s.late, err)
-		s.Logger().Error("grpcx: registration refused", slog.Any("error", err))
+		s.logger().Error("grpcx: registration refused", slog.Any("error", err))
 		return
 	}
 	s.services[desc.ServiceName] = true
@@ -227,7 +226,7 @@ func (s *Server) Go(name string, run func(context.Context) error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.late = append(s.late, err)
-		s.Logger().Error("grpcx: task refused", slog.Any("error", err))
+		s.logger().Error("grpcx: task refused", slog.Any("error", err))
 	}
 }
 
@@ -257,18 +256,10 @@ func (s *Server) ProbeAddr() net.Addr {
 // Health returns the registry that the server's health service answers from.
 func (s *Server) Health() *healthx.Registry { return s.health }
 
-// Logger returns the logger given by option, or slog.Default().
-func (s *Server) Logger() *slog.Logger {
+// logger returns the logger given by option, or slog.Default().
+func (s *Server) logger() *slog.Logger {
 	if s.cfg.logger != nil {
 		return s.cfg.logger
 	}
 	return slog.Default()
-}
-
-// String names the server by its first address, for messages.
-func (s *Server) String() string {
-	if addrs := s.Addrs(); len(addrs) > 0 {
-		return fmt.Sprintf("grpcx server on %v", addrs[0])
-	}
-	return "grpcx server"
 }

@@ -158,7 +158,7 @@ func configGroup(key string, cfg any) slog.Attr {
 
 // logStart says what is served and warns of what is likely to be wrong.
 func (s *Server) logStart() {
-	log := s.Logger()
+	log := s.logger()
 	log.LogAttrs(context.Background(), slog.LevelInfo, "grpcx: serving", slog.Any("settings", s.Settings()))
 	for _, w := range s.cfg.warnings {
 		log.Warn("grpcx: " + w)

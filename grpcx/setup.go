@@ -35,7 +35,7 @@ func (s *Setup) OnStop(name string, hook func(context.Context) error) {
 func (s *Setup) Health() *healthx.Registry { return s.server.health }
 
 // Logger returns the server's logger.
-func (s *Setup) Logger() *slog.Logger { return s.server.Logger() }
+func (s *Setup) Logger() *slog.Logger { return s.server.logger() }
 
 // Settings returns the server's effective settings.
 func (s *Setup) Settings() Settings { return s.server.Settings() }

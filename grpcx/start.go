@@ -141,7 +141,7 @@ func (r *run) start(ctx context.Context) {
 	go func() {
 		defer close(r.healthDone)
 		if err := r.health.Run(healthCtx); err != nil && healthCtx.Err() == nil {
-			r.Logger().Error("grpcx: health checks ended", slog.Any("error", err))
+			r.logger().Error("grpcx: health checks ended", slog.Any("error", err))
 		}
 	}()
 	r.logStart()

@@ -17,21 +17,12 @@ func (p *callPath) unknownHandler(handler grpc.StreamHandler) grpc.StreamHandler
 	}
 	return func(_ any, ss grpc.ServerStream) error {
 		name, _ := grpc.Method(ss.Context())
-		service, method, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
-		if p.serves(service) {
+		name = strings.TrimPrefix(name, "/")
+		slash := strings.LastIndexByte(name, '/') // grpc-go refused names without one
+		service, method := name[:slash], name[slash+1:]
+		if p.registered.Load().services[service] {
 			return status.Errorf(codes.Unimplemented, "unknown method %s for service %s", method, service)
 		}
 		return status.Errorf(codes.Unimplemented, "unknown service %s", service)
 	}
-}
-
-func (p *callPath) serves(service string) bool {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	for name := range p.methods {
-		if strings.HasPrefix(name[1:], service+"/") {
-			return true
-		}
-	}
-	return false
 }
