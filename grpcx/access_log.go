@@ -25,9 +25,9 @@ func (c *call) log(err, cause error, id string) {
 	}
 	dropped := uint64(0)
 	if c.method == c.path.unknown {
-		ok := false
+		var ok bool // anybody can invent names: one line a second
 		if dropped, ok = c.path.unknownLog.allow(c.start); !ok {
-			return // anybody can invent names: one line a second
+			return
 		}
 	}
 	attrs := c.attrs(code)

@@ -114,7 +114,7 @@ func (c *call) end(err *error) {
 	}
 	cause, id := *err, ""
 	if cause != nil {
-		*err, id = clientError(cause)
+		id, *err = clientError(cause)
 	}
 	if st := c.aborted.Load(); st != nil {
 		*err = st.Err()
@@ -123,16 +123,15 @@ func (c *call) end(err *error) {
 }
 
 // abort ends the RPC on the wire now, whatever its handler does; the handler's
-// context ends with it. It reports whether it could.
+// context ends with it.
 //
 // The stream that grpc-go keeps in the context is its transport's, which takes
 // a status from any goroutine, once; TestGRPCStreamTakesStatus pins that.
-func (c *call) abort(st *status.Status) bool {
+func (c *call) abort(st *status.Status) {
 	stream, ok := grpc.ServerTransportStreamFromContext(c.Context).(interface {
 		WriteStatus(*status.Status) error
 	})
-	if !ok || !c.aborted.CompareAndSwap(nil, st) {
-		return false
+	if ok && c.aborted.CompareAndSwap(nil, st) {
+		_ = stream.WriteStatus(st) // fails only when the RPC is over
 	}
-	return stream.WriteStatus(st) == nil
 }

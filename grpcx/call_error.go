@@ -14,18 +14,18 @@ import (
 // that is or wraps a gRPC status goes out as it is; one that wraps a context
 // error keeps its code; the text of any other may hold what clients must not
 // see, so they get Unknown and an id that the log shows beside the error.
-func clientError(err error) (_ error, id string) {
+func clientError(err error) (id string, _ error) {
 	if _, ok := status.FromError(err); ok {
-		return err, ""
+		return "", err
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return status.Error(codes.DeadlineExceeded, context.DeadlineExceeded.Error()), ""
+		return "", status.Error(codes.DeadlineExceeded, context.DeadlineExceeded.Error())
 	case errors.Is(err, context.Canceled):
-		return status.Error(codes.Canceled, context.Canceled.Error()), ""
+		return "", status.Error(codes.Canceled, context.Canceled.Error())
 	}
 	id = newErrorID()
-	return status.Error(codes.Unknown, "unknown error, id "+id), id
+	return id, status.Error(codes.Unknown, "unknown error, id "+id)
 }
 
 // newErrorID returns 16 hexadecimal digits, only to be found again in the log.

@@ -120,7 +120,7 @@ func (f configField) set(text string) error {
 		}
 		f.value.SetBool(b)
 	default:
-		return fmt.Errorf("cannot be set from text")
+		return errors.New("cannot be set from text")
 	}
 	return nil
 }

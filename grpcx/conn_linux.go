@@ -1,9 +1,11 @@
 package grpcx
 
 import (
+	"errors"
 	"io"
 	"net"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/mem"
@@ -20,8 +22,8 @@ func wrapConn(raw net.Conn, table *connTable) (net.Conn, *conn) {
 		return c, c
 	}
 	rc, err := sc.SyscallConn()
-	if tcp, ok := raw.(*net.TCPConn); ok && err == nil {
-		setUserTimeout(tcp, rc, table)
+	if _, tcp := raw.(*net.TCPConn); tcp && err == nil {
+		setUserTimeout(rc, table.userTimeout)
 	}
 	switch raw.(type) {
 	case *net.TCPConn, *net.UnixConn:
@@ -37,10 +39,10 @@ func wrapConn(raw net.Conn, table *connTable) (net.Conn, *conn) {
 	return c, c
 }
 
-func setUserTimeout(tcp *net.TCPConn, rc syscall.RawConn, table *connTable) {
+func setUserTimeout(rc syscall.RawConn, d time.Duration) {
 	// Without the option a stalled peer is found by the keepalive ping alone.
 	_ = rc.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(table.userTimeout.Milliseconds()))
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
 	})
 }
 
@@ -88,7 +90,7 @@ func (c *readyConn) readNow(fd uintptr) bool {
 	c.buf = c.pool.Get(c.size)
 	for {
 		c.n, c.err = syscall.Read(int(fd), *c.buf)
-		if c.err != syscall.EINTR {
+		if !errors.Is(c.err, syscall.EINTR) {
 			break
 		}
 	}
@@ -96,5 +98,5 @@ func (c *readyConn) readNow(fd uintptr) bool {
 		c.pool.Put(c.buf)
 		c.buf, c.n = nil, 0
 	}
-	return c.err != syscall.EAGAIN
+	return !errors.Is(c.err, syscall.EAGAIN)
 }

@@ -26,9 +26,9 @@ type connTable struct {
 	failing  bool               // said once, until an accept succeeds
 }
 
-func newConnTable(max int, userTimeout time.Duration, overTLS bool, log func() *slog.Logger) *connTable {
+func newConnTable(limit int, userTimeout time.Duration, overTLS bool, log func() *slog.Logger) *connTable {
 	return &connTable{
-		max: max, userTimeout: userTimeout, tls: overTLS, log: log,
+		max: limit, userTimeout: userTimeout, tls: overTLS, log: log,
 		byAddr: map[net.Addr]*conn{}, allAway: make(chan struct{}),
 	}
 }

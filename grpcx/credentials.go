@@ -29,7 +29,7 @@ var errNoH2 = errors.New("grpcx: the client did not offer the ALPN protocol h2, 
 // credentials.TLSInfo, by value: authorisation code asserts that type.
 func (c *serverCreds) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	secured := tls.Server(raw, c.source.Current().ServerConfig())
-	err := secured.Handshake()
+	err := secured.HandshakeContext(context.Background()) // bounded by the deadline that grpc-go set
 	state := secured.ConnectionState()
 	if err == nil && state.NegotiatedProtocol != "h2" {
 		err = errNoH2
@@ -59,7 +59,7 @@ func (c *serverCreds) ClientHandshake(context.Context, string, net.Conn) (net.Co
 
 // Info describes the protocol.
 func (c *serverCreds) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", SecurityVersion: "1.2"}
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 // Clone returns c: it has no state of its own.

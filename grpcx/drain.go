@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -133,8 +134,7 @@ func (r *run) runHooks(left *budget) (errs []error, stuck []string) {
 	r.mu.Lock()
 	hooks := r.hooks
 	r.mu.Unlock()
-	for i := len(hooks) - 1; i >= 0; i-- {
-		h := hooks[i]
+	for _, h := range slices.Backward(hooks) {
 		ctx, cancel := context.WithTimeout(context.Background(), left.step())
 		var err error
 		done := make(chan struct{})

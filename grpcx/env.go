@@ -1,6 +1,7 @@
 package grpcx
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -92,7 +93,7 @@ func structKeys(prefix string, target func(*settings) any, zero any, limits bool
 
 func zeroRemedy(f configField, limits bool) string {
 	if f.negative != "" && !limits {
-		return fmt.Sprintf("unset it for the default, or set a negative value for %s", f.negative)
+		return "unset it for the default, or set a negative value for " + f.negative
 	}
 	return "unset it for the default, or set a positive value"
 }
@@ -111,7 +112,7 @@ func (s *settings) readEnv(prefix string, environ []string) {
 		}
 		if k, ok := keys[key]; ok {
 			if err := k.set(s, value); err != nil {
-				if oe, ok := err.(*OptionError); ok {
+				if oe, ok := errors.AsType[*OptionError](err); ok {
 					err = oe.Err
 				}
 				s.errs = append(s.errs, &OptionError{Option: "FromEnv", Field: name, Err: err})

@@ -27,6 +27,12 @@ import (
 
 var quiet = grpcx.WithLogger(slog.New(slog.DiscardHandler))
 
+func serve(srv *grpcx.Server) {
+	if err := srv.Serve(context.Background()); err != nil {
+		log.Print(err)
+	}
+}
+
 // dial connects to a plaintext server of an example.
 func dial(addr net.Addr) (*grpc.ClientConn, testgrpc.TestServiceClient) {
 	conn, err := grpc.NewClient(addr.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -56,7 +62,7 @@ func Example() {
 		fmt.Println("called by", id.DNSNames())
 		return nil
 	}})
-	go srv.Serve(context.Background())
+	go serve(srv)
 	<-srv.Ready()
 
 	client := tlsx.ClientConfig(certs.ClientSource(), tlsx.ServerName("localhost"))
@@ -118,15 +124,12 @@ func ExampleWithMethods() {
 		log.Fatal(err)
 	}
 	testgrpc.RegisterTestServiceServer(srv, &service{})
-	go srv.Serve(context.Background())
+	go serve(srv)
 	<-srv.Ready()
 	conn, client := dial(srv.Addrs()[0])
 	defer conn.Close()
 
-	upload, err := client.StreamingInputCall(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
+	upload, _ := client.StreamingInputCall(context.Background())
 	fmt.Println(upload.RecvMsg(&testgrpc.StreamingInputCallResponse{}))
 	fmt.Println(srv.Shutdown(context.Background()))
 	// Output:
@@ -143,7 +146,7 @@ func ExampleWithCheck() {
 		log.Fatal(err)
 	}
 	before, _ := srv.Health().Status("")
-	go srv.Serve(context.Background())
+	go serve(srv)
 	<-srv.Ready()
 	ready, _ := srv.Health().Status("")
 	_ = srv.Shutdown(context.Background())
@@ -166,17 +169,14 @@ func ExampleDraining() {
 		<-draining
 		return status.Error(codes.Unavailable, "draining, come back")
 	}})
-	go srv.Serve(context.Background())
+	go serve(srv)
 	<-srv.Ready()
 	conn, client := dial(srv.Addrs()[0])
 	defer conn.Close()
 
-	stream, err := client.FullDuplexCall(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
+	stream, _ := client.FullDuplexCall(context.Background())
 	<-started
-	go srv.Shutdown(context.Background())
+	go func() { _ = srv.Shutdown(context.Background()) }()
 	_, err = stream.Recv()
 	fmt.Println(status.Convert(err).Message())
 	<-srv.Done()
@@ -219,7 +219,7 @@ func ExampleInstrument() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	go bare.Serve(lis)
+	go func() { _ = bare.Serve(lis) }()
 	defer bare.Stop()
 	conn, client := dial(lis.Addr())
 	defer conn.Close()

@@ -3,6 +3,7 @@ package grpcx_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
@@ -52,7 +53,7 @@ func (s *service) StreamingInputCall(stream testgrpc.TestService_StreamingInputC
 		return s.input(stream)
 	}
 	for {
-		if _, err := stream.Recv(); err == io.EOF {
+		if _, err := stream.Recv(); errors.Is(err, io.EOF) {
 			return stream.SendAndClose(&testgrpc.StreamingInputCallResponse{})
 		} else if err != nil {
 			return err
@@ -72,7 +73,7 @@ func (s *service) FullDuplexCall(stream testgrpc.TestService_FullDuplexCallServe
 		return s.duplex(stream)
 	}
 	for {
-		if _, err := stream.Recv(); err == io.EOF {
+		if _, err := stream.Recv(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

@@ -84,7 +84,7 @@ var errServedBefore = errors.New("grpcx: a server serves once; make a new one wi
 // serve is the whole life of a server. When a step fails, the ones before it
 // are undone.
 func (s *Server) serve(ctx context.Context, signals <-chan os.Signal, given []net.Listener) error {
-	if err, ok := s.begin(); !ok {
+	if ok, err := s.begin(); !ok {
 		closeAll(given)
 		return err
 	}
@@ -106,17 +106,17 @@ func (s *Server) serve(ctx context.Context, signals <-chan os.Signal, given []ne
 }
 
 // begin claims the one life that a server has.
-func (s *Server) begin() (error, bool) {
+func (s *Server) begin() (ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch s.phase {
 	case phaseNew:
 		s.phase = phaseStarting
-		return nil, true
+		return true, nil
 	case phaseRetired:
-		return nil, false
+		return false, nil
 	default:
-		return errServedBefore, false
+		return false, errServedBefore
 	}
 }
 

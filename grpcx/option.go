@@ -7,6 +7,7 @@ import (
 	"net"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector"
@@ -306,7 +307,7 @@ func checkAddr(addr string) error {
 	if err != nil {
 		return fmt.Errorf("%q is not an address; write host:port, for example \":50051\" or \"127.0.0.1:50051\"", addr)
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil || port == "" {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("%q has no valid port; use a number from 0 to 65535", addr)
 	}
 	return nil

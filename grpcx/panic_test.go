@@ -2,6 +2,7 @@ package grpcx_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -52,7 +53,7 @@ func callAll(ctx context.Context, c testgrpc.TestServiceClient) map[string]error
 }
 
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
@@ -117,9 +118,9 @@ func TestPanicInHandler(t *testing.T) {
 
 func TestPanicInInterceptor(t *testing.T) {
 	crash := func() { panic(secret) }
-	unary := func(_ context.Context, _ any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+	unary := func(_ context.Context, _ any, info *grpc.UnaryServerInfo, _ grpc.UnaryHandler) (any, error) {
 		crashUnlessEmpty(info.FullMethod, crash)
-		return nil, nil
+		return &testgrpc.Empty{}, nil
 	}
 	unaryAfter := func(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
 		reply, err := h(ctx, req)

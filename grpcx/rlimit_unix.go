@@ -11,5 +11,5 @@ func fileLimit() uint64 {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
 		return 0
 	}
-	return uint64(lim.Cur)
+	return uint64(lim.Cur) //nolint:unconvert // it is signed on FreeBSD
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 // ours that sets them. Ours are applied last, so one of these given to
 // WithServerOptions would be replaced in silence, or make grpc.NewServer panic.
 var owned = map[string]string{
-	"Creds":                      "WithTLS or WithTLSFiles",
+	"Creds":                      "WithTLS or WithTLSFiles", //nolint:gosec // G101 takes the name for a credential
 	"UnknownServiceHandler":      "WithUnknownHandler",
 	"StreamInterceptor":          "WithStreamInterceptor",
 	"MaxMsgSize":                 "WithLimits (MaxRecvBytes)",
@@ -51,23 +52,21 @@ func serverOptionName(o grpc.ServerOption) string {
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
 		return ""
 	}
-	v = v.Elem()
-	for i := range v.NumField() {
-		if v.Field(i).Kind() != reflect.Func {
+	for _, field := range v.Elem().Fields() {
+		if field.Kind() != reflect.Func {
 			continue
 		}
-		fn := runtime.FuncForPC(v.Field(i).Pointer())
+		fn := runtime.FuncForPC(field.Pointer())
 		if fn == nil {
 			return ""
 		}
 		// google.golang.org/grpc.Creds.func1, or, inlined into its caller,
 		// example.com/app.main.Creds.func1.
 		parts := strings.Split(fn.Name()[strings.LastIndexByte(fn.Name(), '/')+1:], ".")
-		for i := len(parts) - 1; i > 0; i-- {
-			if strings.HasPrefix(parts[i], "func") || isDigits(parts[i]) {
-				continue
+		for _, part := range slices.Backward(parts) {
+			if !strings.HasPrefix(part, "func") && !isDigits(part) {
+				return part
 			}
-			return parts[i]
 		}
 	}
 	return ""
@@ -121,7 +120,7 @@ func newGRPC(opts []grpc.ServerOption) (srv *grpc.Server, err error) {
 // tryServer builds and drops a server, so that New reports what grpc-go would
 // refuse later. Stream workers are goroutines, so the trial has none.
 func tryServer(opts []grpc.ServerOption) error {
-	srv, err := newGRPC(append(opts[:len(opts):len(opts)], grpc.NumStreamWorkers(0)))
+	srv, err := newGRPC(append(slices.Clip(opts), grpc.NumStreamWorkers(0)))
 	if err != nil {
 		return err
 	}

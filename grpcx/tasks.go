@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -98,8 +99,7 @@ func (g *taskGroup) stop(left *budget) (errs []error, stuck []string) {
 		tasks = nil
 	}
 	g.mu.Unlock()
-	for i := len(tasks) - 1; i >= 0; i-- {
-		t := tasks[i]
+	for _, t := range slices.Backward(tasks) {
 		t.cancel()
 		if !left.wait(t.done) {
 			stuck = append(stuck, t.name)

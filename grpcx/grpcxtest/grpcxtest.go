@@ -71,7 +71,7 @@ func NewMTLS(t testing.TB, opts ...grpcx.Option) *Server {
 	if err != nil {
 		t.Fatalf("grpcxtest: %v", err)
 	}
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	lis, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("grpcxtest: %v", err)
 	}

@@ -70,7 +70,7 @@ func TestInBubble(t *testing.T) {
 		}()
 		synctest.Wait()
 		begin := time.Now()
-		go srv.Shutdown(t.Context())
+		go func() { _ = srv.Shutdown(t.Context()) }()
 		assert.NoError(t, <-call)
 		<-srv.Done()
 		assert.Equal(t, time.Since(begin), 10*time.Minute)
