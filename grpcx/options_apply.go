@@ -102,6 +102,15 @@ func (s *settings) loadTransport() {
 		}
 		t.source = tlsx.Static(snapshot)
 	}
+	if t.source == nil {
+		return
+	}
+	switch now := t.source.Current(); {
+	case now == nil || now.Leaf() == nil:
+		s.errs = append(s.errs, optionErrorf(t.option, "", "the source holds no certificate yet; start it before New"))
+	case now.Usage() == tlsx.ForClient:
+		s.errs = append(s.errs, optionErrorf(t.option, "Usage", "the certificate is loaded for a client; use tlsx.ForServer or tlsx.ForBoth"))
+	}
 }
 
 // tlsErrors gives each problem of the files its own OptionError.

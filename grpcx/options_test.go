@@ -61,6 +61,9 @@ func TestWrongOptions(t *testing.T) {
 		{"listener", grpcx.WithListener(nil), "WithListener", "net.Listen"},
 		{"typed nil listener", grpcx.WithListener((*net.TCPListener)(nil)), "WithListener", "net.Listen"},
 		{"tls source", grpcx.WithTLS(nil), "WithTLS", "tlsx.Static"},
+		{"tls source without a snapshot", grpcx.WithTLS(emptySource{}), "WithTLS", "start it before New"},
+		{"tls source with an empty snapshot", grpcx.WithTLS(tlsx.Static(new(tlsx.Snapshot))), "WithTLS", "start it before New"},
+		{"tls source of a client", grpcx.WithTLS(mustDevcert(t).ClientSource()), "WithTLS.Usage", "tlsx.ForServer"},
 		{"recv", grpcx.WithLimits(grpcx.Limits{MaxHeaderBytes: -1}), "WithLimits.MaxHeaderBytes", "must be positive"},
 		{"small header", grpcx.WithLimits(grpcx.Limits{MaxHeaderBytes: 10}), "WithLimits.MaxHeaderBytes", "at least 4096"},
 		{"conn timeout", grpcx.WithLimits(grpcx.Limits{ConnectionTimeout: -time.Second}), "WithLimits.ConnectionTimeout", "default of 10s"},
@@ -105,6 +108,18 @@ func TestWrongOptions(t *testing.T) {
 			}
 		})
 	}
+}
+
+type emptySource struct{}
+
+func (emptySource) Current() *tlsx.Snapshot  { return nil }
+func (emptySource) Changed() <-chan struct{} { return nil }
+
+func mustDevcert(t *testing.T) *devcert.Authority {
+	t.Helper()
+	certs, err := devcert.New()
+	assert.NoError(t, err)
+	return certs
 }
 
 func ok(context.Context) error { return nil }

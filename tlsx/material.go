@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -32,8 +33,8 @@ func (m Material) String() string {
 		len(m.Certificate.Certificate), len(m.ClientCAs), m.ClientAuth, m.Usage)
 }
 
-// GoString is String, so that %#v does not print the key.
-func (m Material) GoString() string { return m.String() }
+// Format prints String for every verb.
+func (m Material) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
 
 // LogValue describes m without its key.
 func (m Material) LogValue() slog.Value { return slog.StringValue(m.String()) }

@@ -41,7 +41,8 @@ func (s *Snapshot) newServerConfig() *tls.Config {
 		return refusal(errNotServer)
 	}
 	cfg := baseConfig()
-	cfg.Certificates = []tls.Certificate{*s.cert}
+	cert := s.cert
+	cfg.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert(), nil }
 	cfg.ClientAuth = s.clientAuth.tls()
 	cfg.ClientCAs = s.roots
 	cfg.VerifyConnection = s.verifyClient

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -18,8 +19,10 @@ import (
 // neither: it refuses every handshake.
 type Snapshot struct {
 	generation uint64
-	// Behind pointers, so that no print verb reaches the key.
-	cert       *tls.Certificate
+	// The certificate with its key is kept in a closure, here and in server, so
+	// that nothing which prints or dumps values can reach it.
+	cert       func() *tls.Certificate
+	leaf       *x509.Certificate
 	server     *tls.Config
 	roots      *x509.CertPool // nil when there is nothing to verify peers with
 	cas        []*x509.Certificate
@@ -40,7 +43,8 @@ type parts struct {
 func newSnapshot(p parts) *Snapshot {
 	s := &Snapshot{
 		generation: p.generation,
-		cert:       &p.cert,
+		cert:       func() *tls.Certificate { return &p.cert },
+		leaf:       p.chain[0],
 		cas:        p.cas,
 		notAfter:   servedNotAfter(p.chain),
 		clientAuth: p.clientAuth,
@@ -62,12 +66,7 @@ func (s *Snapshot) Generation() uint64 { return s.generation }
 
 // Leaf returns the own certificate, nil for the zero value. It must not be
 // modified.
-func (s *Snapshot) Leaf() *x509.Certificate {
-	if s.cert == nil {
-		return nil
-	}
-	return s.cert.Leaf
-}
+func (s *Snapshot) Leaf() *x509.Certificate { return s.leaf }
 
 // NotAfter returns when the served chain ends: the earliest NotAfter of the
 // leaf and the intermediates that it depends on.
@@ -85,7 +84,7 @@ func (s *Snapshot) Usage() Usage { return s.usage }
 
 // Development reports whether the own certificate is a development one, made by
 // package devcert. Such a server must not be taken for a production one.
-func (s *Snapshot) Development() bool { return devmark.Issued(s.Leaf()) }
+func (s *Snapshot) Development() bool { return devmark.Issued(s.leaf) }
 
 // String describes the snapshot on one line, without any secret.
 func (s *Snapshot) String() string {
@@ -93,11 +92,11 @@ func (s *Snapshot) String() string {
 		return "tlsx.Snapshot(empty)"
 	}
 	return fmt.Sprintf("tlsx.Snapshot(generation=%d subject=%q sans=%q not_after=%s sha256=%s client_cas=%d client_auth=%v usage=%v)",
-		s.generation, subjectOf(s.Leaf()), sans(s.Leaf()), stamp(s.notAfter), fingerprint(s.Leaf()), len(s.cas), s.clientAuth, s.usage)
+		s.generation, subjectOf(s.leaf), sans(s.leaf), stamp(s.notAfter), fingerprint(s.leaf), len(s.cas), s.clientAuth, s.usage)
 }
 
-// GoString is String.
-func (s *Snapshot) GoString() string { return s.String() }
+// Format prints String for every verb, of a Snapshot and of a pointer to one.
+func (s Snapshot) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue describes the snapshot as a group, without any secret.
 func (s *Snapshot) LogValue() slog.Value {
@@ -106,10 +105,10 @@ func (s *Snapshot) LogValue() slog.Value {
 	}
 	return slog.GroupValue(
 		slog.Uint64("generation", s.generation),
-		slog.String("subject", subjectOf(s.Leaf())),
-		slog.Any("sans", sans(s.Leaf())),
+		slog.String("subject", subjectOf(s.leaf)),
+		slog.Any("sans", sans(s.leaf)),
 		slog.Time("not_after", s.notAfter),
-		slog.String("sha256", fingerprint(s.Leaf())),
+		slog.String("sha256", fingerprint(s.leaf)),
 		slog.Int("client_cas", len(s.cas)),
 		slog.String("client_auth", s.clientAuth.String()),
 		slog.String("usage", s.usage.String()),
