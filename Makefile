@@ -40,6 +40,7 @@ all: check lint-full test ## Everything a pull request is judged by
 
 .PHONY: test
 test: ## What CI runs: fmt vet lint unit arm64 examples cross
+	@scripts/deps.sh
 	@for target in fmt vet lint unit arm64 examples cross; do echo "=== make $$target"; $(MAKE) $$target || exit 1; done
 
 .PHONY: fmt

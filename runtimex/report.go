@@ -21,16 +21,16 @@ type Report struct {
 
 	// NumCPU is how many logical CPUs the process could use when it started.
 	// It reflects the affinity mask but no cgroup quota.
-	NumCPU int `json:"numCPU"`
+	NumCPU int `json:"num_cpu"`
 	// PageSize is the memory page size in bytes: 4096 almost everywhere, up
 	// to 65536 on some arm64 kernels, where memory is returned to the system
 	// in coarser pieces.
-	PageSize int `json:"pageSize"`
+	PageSize int `json:"page_size"`
 	// GOOS, GOARCH and GoVersion identify the build, as package runtime
 	// spells them.
 	GOOS      string `json:"goos"`
 	GOARCH    string `json:"goarch"`
-	GoVersion string `json:"goVersion"`
+	GoVersion string `json:"go_version"`
 }
 
 // Current reports what the runtime uses now. It changes nothing, cannot fail,

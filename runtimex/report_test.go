@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -154,7 +155,7 @@ func TestMachineAndBuild(t *testing.T) {
 	r := runtimex.Current()
 	assert.Equal(t, r.NumCPU, runtime.NumCPU())
 	assert.Equal(t, r.PageSize, os.Getpagesize())
-	assert.True(t, r.PageSize >= 4096 && r.PageSize&(r.PageSize-1) == 0, fmt.Sprint(r.PageSize))
+	assert.True(t, r.PageSize >= 4096 && r.PageSize&(r.PageSize-1) == 0, strconv.Itoa(r.PageSize))
 	assert.Equal(t, []string{r.GOOS, r.GOARCH, r.GoVersion}, []string{runtime.GOOS, runtime.GOARCH, runtime.Version()})
 }
 
@@ -176,7 +177,7 @@ func TestEncodings(t *testing.T) {
 		`{"gomaxprocs":{"value":4,"source":"env","reason":"a"}`,
 		`"gomemlimit":{"value":9223372036854775807,"source":"runtime","reason":"b"}`,
 		`"gogc":{"value":-1,"source":"code","reason":"c"}`,
-		`"numCPU":8,"pageSize":4096,"goos":"linux","goarch":"arm64","goVersion":"go1.26.0"}`,
+		`"num_cpu":8,"page_size":4096,"goos":"linux","goarch":"arm64","go_version":"go1.26.0"}`,
 	}, ","))
 	var back runtimex.Report
 	assert.NoError(t, json.Unmarshal(text, &back))

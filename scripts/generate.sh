@@ -22,8 +22,9 @@ if [ -n "$protos" ]; then
 	done
 fi
 
-golden=$(find . -name .tmp -prune -o -name '*_test.go' -print | xargs grep -l 'flag.Bool("update"' | xargs -rn 1 dirname | LC_ALL=C sort -u)
-for dir in $golden; do
-	echo "== $dir: golden files"
-	(cd "$dir" && go test -count=1 -run '^TestGolden' . -update)
+# The tests that rewrite their golden file are those that look at *update.
+for dir in $(find . -name .tmp -prune -o -name '*_test.go' -print | xargs grep -l 'flag.Bool("update"' | xargs -rn 1 dirname | LC_ALL=C sort -u); do
+	tests=$(awk '/^func / { split($2, f, "("); name = f[1] } /\*update/ { print name }' "$dir"/*_test.go | sort -u | paste -sd '|' -)
+	echo "== $dir: $tests"
+	(cd "$dir" && go test -count=1 -run "^($tests)\$" . -update)
 done

@@ -15,7 +15,9 @@ import (
 	"github.com/grpcx-go/sdk/tlsx/devcert"
 )
 
-type greeter struct{ greet.UnimplementedGreeterServer }
+type greeter struct {
+	greet.UnimplementedGreeterServer
+}
 
 func (greeter) Greet(_ context.Context, req *greet.GreetRequest) (*greet.GreetResponse, error) {
 	return &greet.GreetResponse{Greeting: "Hello, " + req.GetName() + "!"}, nil
