@@ -93,12 +93,17 @@ func errorText(err error) string {
 	if text == "" || text == "<nil>" { // the latter is fmt's for a nil pointer
 		text = fmt.Sprintf("%T without text", err)
 	}
-	if len(text) <= maxErrorText {
-		return strings.ToValidUTF8(text, "\uFFFD")
+	long := len(text) > maxErrorText
+	text = strings.ToValidUTF8(text[:min(len(text), 2*maxErrorText)], "\uFFFD")
+	if len(text) > maxErrorText {
+		cut := maxErrorText
+		for !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text, long = text[:cut], true
 	}
-	cut := maxErrorText
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
+	if long {
+		text += "…"
 	}
-	return strings.ToValidUTF8(text[:cut], "\uFFFD") + "…"
+	return text
 }
