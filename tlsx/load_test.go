@@ -53,7 +53,8 @@ func TestLoad(t *testing.T) {
 		assert.Equal(t, snapshot.NotAfter(), s.leaf.Cert.NotAfter)
 		assert.Equal(t, len(snapshot.ClientCAs()), 1)
 		assert.True(t, !snapshot.Development())
-		assert.True(t, snapshot.ServerConfig() == snapshot.ServerConfig(), "same pointer")
+		config := snapshot.ServerConfig()
+		assert.True(t, config == snapshot.ServerConfig(), "same pointer")
 	}
 }
 

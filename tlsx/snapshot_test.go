@@ -173,7 +173,7 @@ func TestPrinting(t *testing.T) {
 		line := log.String()
 		assert.Contains(t, line, `"generation":1`, `"client_cas":1`, `"client_auth":"require"`, `"sha256":"`, `"localhost"`, `"not_after":`)
 		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "snapshot", s, "material", m, "source", tlsx.Static(s))
-		js, err := json.Marshal(s)
+		js, err := json.Marshal([]any{s})
 		assert.NoError(t, err)
 		texts := []string{log.String(), string(js)}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
