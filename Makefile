@@ -68,6 +68,7 @@ lint-full: ## golangci-lint in every module (its first build takes 10 minutes)
 .PHONY: unit
 unit: ## Unit tests with the race detector in every module
 	@$(call each,go test -count=1 $(TEST_FLAGS) ./...)
+	@echo "== allocation budgets, which the race detector would spoil"; go test -count=1 -run Alloc ./grpcx ./healthx ./tlsx
 
 .PHONY: arm64
 arm64: ## Unit tests of the leaf packages on arm64, emulated by qemu-user

@@ -32,7 +32,7 @@ type firstShard struct {
 	armed      bool
 	closed     bool
 	timeout    time.Duration
-	_          [40]byte // a cache line of its own
+	_          [80]byte // keeps neighbours off this cache line
 }
 
 func newFirstMessages(timeout time.Duration) *firstMessages {

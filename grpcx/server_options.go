@@ -82,8 +82,8 @@ func (s *Server) serverOptions() []grpc.ServerOption {
 	opts = append(opts,
 		grpc.MaxRecvMsgSize(unlessOff(l.MaxRecvBytes, math.MaxInt32)),
 		grpc.MaxSendMsgSize(unlessOff(l.MaxSendBytes, math.MaxInt32)),
-		grpc.MaxHeaderListSize(uint32(min(l.MaxHeaderBytes, math.MaxUint32))),
-		grpc.MaxConcurrentStreams(uint32(unlessOff(l.MaxConcurrentStreams, math.MaxUint32))),
+		grpc.MaxHeaderListSize(uint32(min(l.MaxHeaderBytes, math.MaxInt32))),
+		grpc.MaxConcurrentStreams(streamLimit(l.MaxConcurrentStreams)),
 		grpc.ConnectionTimeout(l.ConnectionTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time:                  k.Time,
@@ -126,6 +126,14 @@ func tryServer(opts []grpc.ServerOption) error {
 	}
 	srv.Stop()
 	return nil
+}
+
+// streamLimit keeps a limit one: grpc-go takes 0 for none.
+func streamLimit(n int) uint32 {
+	if n < 0 {
+		return math.MaxUint32
+	}
+	return uint32(min(n, math.MaxInt32))
 }
 
 // unlessOff returns v, or, where it is negative, grpc-go's word for off.

@@ -1,0 +1,12 @@
+//go:build !unix
+
+package bench
+
+import (
+	"errors"
+	"time"
+)
+
+func cpuTime() (time.Duration, error) {
+	return 0, errors.New("the CPU time of a process is only read on Unix; run the benchmark there")
+}
