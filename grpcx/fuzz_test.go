@@ -3,6 +3,7 @@ package grpcx_test
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net"
 	"reflect"
 	"strings"
@@ -132,7 +133,7 @@ func TestHugeStreamLimitIsALimit(t *testing.T) {
 func FuzzConfigJSON(f *testing.F) {
 	for _, seed := range []any{
 		grpcx.Limits{}, grpcx.Keepalive{}, grpcx.Drain{},
-		grpcx.Limits{MaxRecvBytes: -1, MaxConnections: 1 << 40, FirstMessageTimeout: 250 * time.Millisecond},
+		grpcx.Limits{MaxRecvBytes: -1, MaxConnections: math.MaxInt, FirstMessageTimeout: 250 * time.Millisecond},
 		grpcx.Keepalive{Time: time.Hour, MaxConnectionAge: -1, DenyWithoutStream: true},
 		grpcx.Drain{Delay: -1 << 63, Timeout: 1<<63 - 1, Stop: 1},
 	} {
