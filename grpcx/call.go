@@ -2,6 +2,7 @@ package grpcx
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -86,13 +87,17 @@ func (c *call) setDeadline(deadline time.Time) {
 	ctx, cancel := context.WithDeadline(c.Context, deadline)
 	c.Context = ctx
 	stop := context.AfterFunc(ctx, func() {
-		if ctx.Err() == context.DeadlineExceeded {
-			// Answer now: the handler may ignore its context.
-			c.abort(status.New(codes.DeadlineExceeded,
-				"deadline exceeded: the server allows "+c.method.timeout.String()+" for this method"))
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			c.timedOut() // answer now: the handler may ignore its context
 		}
 	})
 	c.cancel = func() { stop(); cancel() }
+}
+
+// timedOut tells the client that the policy's deadline has passed.
+func (c *call) timedOut() {
+	c.abort(status.New(codes.DeadlineExceeded,
+		"deadline exceeded: the server allows "+c.method.timeout.String()+" for this method"))
 }
 
 // end is deferred around the handler and all that the program put around it.
@@ -113,6 +118,9 @@ func (c *call) end(err *error) {
 		return // the usual case
 	}
 	cause, id := *err, ""
+	if cause != nil && c.cancel != nil && errors.Is(c.Err(), context.DeadlineExceeded) {
+		c.timedOut() // in the same words, whoever noticed first
+	}
 	if cause != nil {
 		id, *err = clientError(cause)
 	}

@@ -15,7 +15,8 @@ type Limits struct {
 	MaxSendBytes int `json:"max_send_bytes" negative:"unlimited" doc:"largest message sent (bytes)"`
 	// MaxHeaderBytes is the largest header list accepted, in bytes as RFC 9113
 	// section 10.5.1 counts them; it is advertised to clients. Default 32 KiB.
-	// A larger list resets the stream.
+	// A larger list resets the stream; one that still goes on in further
+	// frames closes the connection.
 	MaxHeaderBytes int `json:"max_header_bytes" doc:"largest header list accepted and advertised (bytes)"`
 	// MaxConcurrentStreams is the number of calls that one connection may have
 	// open, and the number of its handlers that may run. Default 250; negative

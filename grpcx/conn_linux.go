@@ -22,7 +22,7 @@ func wrapConn(raw net.Conn, table *connTable) (net.Conn, *conn) {
 		return c, c
 	}
 	rc, err := sc.SyscallConn()
-	if _, tcp := raw.(*net.TCPConn); tcp && err == nil {
+	if err == nil {
 		setUserTimeout(rc, table.userTimeout)
 	}
 	switch raw.(type) {
@@ -39,8 +39,10 @@ func wrapConn(raw net.Conn, table *connTable) (net.Conn, *conn) {
 	return c, c
 }
 
+// setUserTimeout asks for the option on any socket, one that the program's
+// listener wrapped too; what is not TCP refuses it. Without the option a
+// stalled peer is found by the keepalive ping alone.
 func setUserTimeout(rc syscall.RawConn, d time.Duration) {
-	// Without the option a stalled peer is found by the keepalive ping alone.
 	_ = rc.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
 	})

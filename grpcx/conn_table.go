@@ -24,6 +24,9 @@ type connTable struct {
 	allAway  chan struct{}      // closed when awaiting reaches 0
 	wasFull  bool               // said once, until there is room again
 	failing  bool               // said once, until an accept succeeds
+
+	// A table that is full, then not, in turn says so once a second at most.
+	saysFull, saysFailing rateLimit
 }
 
 func newConnTable(limit int, userTimeout time.Duration, overTLS bool, log func() *slog.Logger) *connTable {
@@ -43,7 +46,7 @@ func (t *connTable) admit(raw net.Conn) (net.Conn, bool) {
 		return nil, false
 	}
 	if t.max >= 0 && len(t.byAddr) >= t.max {
-		if !t.wasFull {
+		if !t.wasFull && t.saysFull.passes() {
 			t.wasFull = true
 			t.log().Warn("grpcx: too many connections; closing new ones until others end",
 				slog.Int("open", len(t.byAddr)),
@@ -116,6 +119,10 @@ func (t *connTable) drainAll() {
 // GOAWAY, or closed.
 func (t *connTable) refuse() <-chan struct{} {
 	t.mu.Lock()
+	if t.refusing {
+		t.mu.Unlock()
+		return t.allAway
+	}
 	t.refusing = true
 	var pending []*conn
 	for _, c := range t.byAddr {
@@ -170,7 +177,7 @@ func (t *connTable) acceptFailed(err error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.failing {
+	if !t.failing && t.saysFailing.passes() {
 		t.failing = true
 		t.log().Error("grpcx: cannot accept connections; trying again", slog.Any("error", err))
 	}

@@ -116,7 +116,6 @@ func (r *run) goAway() <-chan struct{} {
 func (r *run) force(graceful <-chan struct{}, left *budget, report *DrainError) {
 	report.Aborted = r.path.running()
 	report.Connections = r.table.open()
-	report.Hurried = isClosed(r.hurry)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -135,14 +134,15 @@ func (r *run) runHooks(left *budget) (errs []error, stuck []string) {
 	hooks := r.hooks
 	r.mu.Unlock()
 	for _, h := range slices.Backward(hooks) {
-		ctx, cancel := context.WithTimeout(context.Background(), left.step())
+		// A hook that honours its context has the rest of the step to return.
+		ctx, cancel := context.WithTimeout(context.Background(), left.step()/10*9)
 		var err error
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			err = h.call(ctx)
 		}()
-		if !left.wait(done) {
+		if !left.waitOr(done, cancel) {
 			stuck = append(stuck, h.name)
 		} else if err != nil {
 			errs = append(errs, fmt.Errorf("grpcx: stop hook %s: %w", h.name, err))
@@ -166,6 +166,7 @@ func (r *run) result(report *DrainError, errs []error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.phase = phaseDone
+	report.Hurried = isClosed(r.hurry)
 	if !report.empty() {
 		errs = append([]error{report}, errs...)
 	}

@@ -137,7 +137,7 @@ func (s *settings) readEnv(prefix string, environ []string) {
 func (s *settings) applyEnvFiles() {
 	env := s.envFiles
 	s.envFiles = tlsx.Files{}
-	if env == (tlsx.Files{}) {
+	if env.Cert == "" && env.Key == "" && env.ClientCA == "" {
 		return
 	}
 	if s.transport.option == "WithTLS" {

@@ -198,6 +198,9 @@ func (s *Server) buildLocked() *grpc.Server {
 			s.grpc.RegisterService(r.desc, r.impl)
 		}
 		s.buffered = nil
+		if s.phase >= phaseDone {
+			s.grpc.Stop() // ends its stream workers: it never serves
+		}
 	}
 	return s.grpc
 }

@@ -16,8 +16,10 @@ import (
 // owned maps the options of grpc-go that this package sets to the option of
 // ours that sets them. Ours are applied last, so one of these given to
 // WithServerOptions would be replaced in silence, or make grpc.NewServer panic.
+//
+//nolint:gosec // G101 takes the name of an option for a credential
 var owned = map[string]string{
-	"Creds":                      "WithTLS or WithTLSFiles", //nolint:gosec // G101 takes the name for a credential
+	"Creds":                      "WithTLS or WithTLSFiles",
 	"UnknownServiceHandler":      "WithUnknownHandler",
 	"StreamInterceptor":          "WithStreamInterceptor",
 	"MaxMsgSize":                 "WithLimits (MaxRecvBytes)",

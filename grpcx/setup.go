@@ -22,9 +22,10 @@ func (s *Setup) RegisterService(desc *grpc.ServiceDesc, impl any) {
 func (s *Setup) Go(name string, run func(context.Context) error) { s.server.Go(name, run) }
 
 // OnStop adds a hook that runs when calls and tasks have ended, those added
-// last first. Its context ends when its share of Drain.Stop is used up, and
-// Serve does not wait for longer. It runs whenever Serve got as far as the
-// set-up hooks, also when a later step failed.
+// last first. Its context ends shortly before its share of Drain.Stop is used
+// up, and at once when the drain is cut short; Serve does not wait for longer
+// than the share. It runs whenever Serve got as far as the set-up hooks, also
+// when a later step failed.
 func (s *Setup) OnStop(name string, hook func(context.Context) error) {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
