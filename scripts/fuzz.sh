@@ -9,5 +9,5 @@ targets=$(go test -list '^Fuzz' ./... | awk '/^Fuzz/ { names[++n] = $1 } /^ok/ {
 [ -n "$targets" ] || exit 0
 while read -r pkg name; do
 	echo "== $pkg $name"
-	go test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzztime" "$pkg"
+	go test -run '^$' -fuzz "^$name\$" -fuzztime "$fuzztime" -fuzzminimizetime 10x "$pkg"
 done <<<"$targets"

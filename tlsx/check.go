@@ -53,23 +53,23 @@ func checkModes(usage Usage, auth ClientAuth, hasCA bool, n names) []problem {
 // checkChain checks the validity and the usages of a served chain.
 func checkChain(chain []*x509.Certificate, usage Usage, now time.Time) []problem {
 	var out []problem
-	fail := func(format string, args ...any) {
-		out = append(out, problem{roleCert, fmt.Errorf(format, args...)})
+	fail := func(reason ReloadReason, format string, args ...any) {
+		out = append(out, problem{roleCert, because(reason, fmt.Errorf(format, args...))})
 	}
 	leaf := chain[0]
 	switch {
 	case now.After(leaf.NotAfter):
-		fail("expired at %s; renew it", stamp(leaf.NotAfter))
+		fail(ReasonExpired, "expired at %s; renew it", stamp(leaf.NotAfter))
 	case now.Before(leaf.NotBefore):
-		fail("is not valid before %s; wait, or check the clock of this machine, which shows %s", stamp(leaf.NotBefore), stamp(now))
+		fail(ReasonNotYetValid, "is not valid before %s; wait, or check the clock of this machine, which shows %s", stamp(leaf.NotBefore), stamp(now))
 	case now.After(servedNotAfter(chain)):
-		fail("an intermediate that the leaf depends on expired at %s; renew the chain, or remove that certificate if the peers trust its key without it", stamp(servedNotAfter(chain)))
+		fail(ReasonExpired, "an intermediate that the leaf depends on expired at %s; renew the chain, or remove that certificate if the peers trust its key without it", stamp(servedNotAfter(chain)))
 	}
 	if usage.server() && !permits(leaf, x509.ExtKeyUsageServerAuth) {
-		fail("may not be used by a server: its extended key usages lack serverAuth; issue it with serverAuth, or say Usage: tlsx.ForClient for a client")
+		fail(ReasonWrongUsage, "may not be used by a server: its extended key usages lack serverAuth; issue it with serverAuth, or say Usage: tlsx.ForClient for a client")
 	}
 	if usage.client() && !permits(leaf, x509.ExtKeyUsageClientAuth) {
-		fail("may not be used by a client: its extended key usages lack clientAuth; issue it with clientAuth")
+		fail(ReasonWrongUsage, "may not be used by a client: its extended key usages lack clientAuth; issue it with clientAuth")
 	}
 	return out
 }
@@ -98,10 +98,10 @@ func checkKey(chain []*x509.Certificate, key crypto.Signer) []problem {
 	}
 	for i, cert := range chain[1:] {
 		if samePublicKey(cert, public) {
-			return fail(fmt.Errorf("belongs to certificate %d of the chain, not to the first; put the leaf first", i+2))
+			return fail(because(ReasonMismatch, fmt.Errorf("belongs to certificate %d of the chain, not to the first; put the leaf first", i+2)))
 		}
 	}
-	return fail(errors.New("does not match the certificate; install the pair that was issued together"))
+	return fail(because(ReasonMismatch, errors.New("does not match the certificate; install the pair that was issued together")))
 }
 
 func samePublicKey(cert *x509.Certificate, public crypto.PublicKey) bool {
@@ -131,8 +131,8 @@ func checkBundle(cas []*x509.Certificate, now time.Time) []problem {
 			return nil
 		}
 	}
-	return []problem{{roleClientCA, fmt.Errorf("none of its %d certificates is valid now (the first is valid from %s to %s); renew the bundle, or check the clock of this machine",
-		len(cas), stamp(cas[0].NotBefore), stamp(cas[0].NotAfter))}}
+	return []problem{{roleClientCA, because(ReasonExpired, fmt.Errorf("none of its %d certificates is valid now (the first is valid from %s to %s); renew the bundle, or check the clock of this machine",
+		len(cas), stamp(cas[0].NotBefore), stamp(cas[0].NotAfter)))}}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

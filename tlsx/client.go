@@ -12,14 +12,15 @@ import (
 
 var (
 	errNotClient  = errors.New("tlsx: the snapshot is a server's; load it with Usage: tlsx.ForClient or tlsx.ForBoth to connect with it")
-	errNoIdentity = errors.New("tlsx: no server identity is expected; pass tlsx.ServerName(name) to ClientConfig")
+	errNoIdentity = errors.New("tlsx: no server identity is expected; pass tlsx.ServerName(name) or tlsx.ServerMatching(matcher) to ClientConfig")
 )
 
 // A ServerIdentity says which server a client expects. The zero value expects
 // none and refuses every handshake.
 type ServerIdentity struct {
-	name string // canonical: no final dot, no brackets
-	err  error
+	name  string // canonical: no final dot, no brackets
+	match Matcher
+	err   error
 }
 
 // ServerName expects a server whose certificate is valid for the DNS name or IP
@@ -40,22 +41,38 @@ func ServerName(name string) ServerIdentity {
 	return ServerIdentity{name: canonical}
 }
 
-// String returns the expected name, or "none".
-func (id ServerIdentity) String() string {
-	if id.name == "" {
-		return "none"
+// ServerMatching expects a server whose certificate the matcher allows, such as
+// one with the SPIFFE ID of AllowSPIFFEID, whatever the name it was dialled by.
+func ServerMatching(match Matcher) ServerIdentity {
+	if err := match.check(); err != nil {
+		return ServerIdentity{err: fmt.Errorf("tlsx: the matcher of the server cannot be used: %w", err)}
 	}
-	return id.name
+	return ServerIdentity{match: match}
+}
+
+// String returns the expected name or matcher, or "none".
+func (id ServerIdentity) String() string {
+	switch {
+	case id.name != "":
+		return id.name
+	case len(id.match.terms) > 0:
+		return id.match.String()
+	}
+	return "none"
 }
 
 func (id ServerIdentity) check(leaf *x509.Certificate) error {
 	switch {
 	case id.err != nil:
 		return id.err
-	case id.name == "":
+	case id.name != "":
+		return leaf.VerifyHostname(id.name)
+	case len(id.match.terms) == 0:
 		return errNoIdentity
+	case !newAuthorizer(id.match).allows(leaf):
+		return fmt.Errorf("its certificate (%s) is not one that %s allows", subjectOf(leaf), id.match)
 	}
-	return leaf.VerifyHostname(id.name)
+	return nil
 }
 
 // validDNSName accepts the names that crypto/x509 matches against patterns.
@@ -92,13 +109,14 @@ func validDNSName(name string) bool {
 // ticket ends. VerifiedChains stays empty on this side, so [PeerIdentity]
 // reports no identity for a server.
 //
-// With grpc.NewClient the name is also the authority of the calls.
+// With grpc.NewClient the name is also the authority of the calls; with
+// [ServerMatching] that is the address dialled.
 func ClientConfig(source Source, server ServerIdentity) *tls.Config {
 	cfg := baseConfig()
 	cfg.ServerName = server.name
 	// The roots may change between handshakes, and RootCAs cannot: crypto/tls
 	// leaves the verification to VerifyConnection, which is never skipped.
-	cfg.InsecureSkipVerify = true //nolint:gosec // VerifyConnection verifies chain, usage and name
+	cfg.InsecureSkipVerify = true // VerifyConnection verifies chain, usage and name
 	cfg.VerifyConnection = func(state tls.ConnectionState) error {
 		return current(source).verifyServer(server, state, time.Now())
 	}
@@ -128,14 +146,11 @@ func (s *Snapshot) verifyServer(want ServerIdentity, state tls.ConnectionState, 
 	if err := s.mayConnect(); err != nil {
 		return err
 	}
-	if len(state.PeerCertificates) == 0 {
-		return errors.New("tlsx: the server presented no certificate")
-	}
-	if _, err := s.verify(state.PeerCertificates, x509.ExtKeyUsageServerAuth, at); err != nil {
-		return fmt.Errorf("tlsx: the server's certificate is not trusted: %w", err)
+	if _, err := s.verifyPeer(serverPeer, state, nil, at); err != nil {
+		return err
 	}
 	if err := want.check(state.PeerCertificates[0]); err != nil {
-		return fmt.Errorf("tlsx: the server is not the one expected: %w",
+		return refuse(PeerNotAllowed, "the server is not the one expected: %w",
 			&tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err})
 	}
 	return nil

@@ -18,6 +18,7 @@ func TestClientConfig(t *testing.T) {
 	named := certtest.Template{DNSNames: []string{"*.example.test"}, IPs: []net.IP{net.IPv6loopback}}
 	clientOnly := certtest.Template{Usages: certtest.Client.Usages}
 	expired := certtest.Template{Edit: past}
+	svid := certtest.Template{URIs: []string{"spiffe://example.test/web"}}
 	commonName := certtest.Template{CommonName: "cn.test", DNSNames: []string{"san.test"}}
 
 	for _, tc := range []struct {
@@ -39,6 +40,10 @@ func TestClientConfig(t *testing.T) {
 		{"wrong CA", other.Issue(t, certtest.Server), tlsx.Static(client), tlsx.ServerName("localhost"), "unknown authority"},
 		{"expired", ca.Issue(t, expired), tlsx.Static(client), tlsx.ServerName("localhost"), "expired"},
 		{"clientAuth only", ca.Issue(t, clientOnly), tlsx.Static(client), tlsx.ServerName("localhost"), "incompatible key usage"},
+		{"matcher", ca.Issue(t, svid), tlsx.Static(client), tlsx.ServerMatching(tlsx.AllowSPIFFEID("spiffe://example.test/web")), ""},
+		{"matcher of another", ca.Issue(t, svid), tlsx.Static(client), tlsx.ServerMatching(tlsx.AllowSPIFFEID("spiffe://example.test/db")), "not the one expected"},
+		{"matcher, wrong CA", other.Issue(t, svid), tlsx.Static(client), tlsx.ServerMatching(tlsx.AllowTrustDomain("example.test")), "unknown authority"},
+		{"matcher of nobody", ca.Issue(t, svid), tlsx.Static(client), tlsx.ServerMatching(tlsx.Matcher{}), "names nobody"},
 		{"zero identity", ca.Issue(t, certtest.Server), tlsx.Static(client), tlsx.ServerIdentity{}, "tlsx.ServerName(name)"},
 		{"empty name", ca.Issue(t, certtest.Server), tlsx.Static(client), tlsx.ServerName(""), "neither a DNS name nor an IP"},
 		{"name with port", ca.Issue(t, certtest.Server), tlsx.Static(client), tlsx.ServerName("localhost:443"), "neither a DNS name nor an IP"},

@@ -1,11 +1,9 @@
 package tlsx
 
 import (
-	"crypto"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -26,19 +24,42 @@ type Files struct {
 	ClientAuth ClientAuth `json:"client_auth,omitempty"`
 	// Usage is the side the certificate is for; zero is a server's.
 	Usage Usage `json:"usage,omitempty"`
+
+	// CRL names the certificate revocation lists of the CAs (RFC 5280): files
+	// in PEM or DER of at most 8 MiB, or directories in which every file is
+	// one; names with a leading dot are left out. Every certificate of a peer's
+	// chain but the anchor needs one. A PEM file may also hold the certificates
+	// of intermediates that sign CRLs; they must lead to ClientCA. Empty checks
+	// no CRL.
+	CRL []string `json:"crl,omitempty"`
+	// Revocation is what happens to a peer of unknown status; zero refuses it.
+	Revocation Revocation `json:"revocation,omitempty"`
+	// OCSP is what is made of the OCSP response that a peer staples; zero
+	// ignores it.
+	OCSP OCSP `json:"ocsp,omitempty"`
+	// Allow lists the clients that may connect: one that matches any of it.
+	// Empty admits every verified client. It needs RequireClientCert.
+	Allow []Matcher `json:"allow,omitempty"`
 }
+
+// IsZero reports whether nothing is set.
+func (f Files) IsZero() bool { return reflect.ValueOf(f).IsZero() }
 
 // The roles of a [FileError].
 const (
 	roleCert     = "certificate"
 	roleKey      = "private key"
 	roleClientCA = "client CA"
+	roleCRL      = "CRL"
+	roleOCSP     = "OCSP"
+	roleAllow    = "allow list"
 )
 
 // A FileError is one problem with one of the [Files]. Its text names the file,
 // what is wrong and the remedy; it never holds any of a key.
 type FileError struct {
-	// Role is "certificate", "private key" or "client CA".
+	// Role is "certificate", "private key", "client CA", "CRL", "OCSP" or
+	// "allow list".
 	Role string
 	// Path is the file as given, empty when none was.
 	Path string
@@ -58,92 +79,31 @@ func (e *FileError) Error() string {
 func (e *FileError) Unwrap() error { return e.Err }
 
 // Load reads the files, each once, and returns them as a snapshot of
-// generation 1. Nothing watches the files afterwards. A file must be a regular
-// one of at most 1 MiB.
+// generation 1. Nothing watches the files afterwards; a [Reloader] does. A file
+// must be a regular one of at most 1 MiB, a CRL 8 MiB.
 //
 // The error joins all problems found, each a *[FileError].
 func Load(files Files) (*Snapshot, error) {
-	l := loader{read: map[string]content{}}
-	now := time.Now()
+	l := loader{files: files, view: newView(nil), now: time.Now(), weigh: checkChain}
+	p, err := l.load()
+	if err != nil {
+		return nil, err
+	}
+	return newSnapshot(p), nil
+}
 
-	var chain []*x509.Certificate
-	var key crypto.Signer
-	var cas []*x509.Certificate
-	if data, ok := l.file(roleCert, files.Cert, "set Files.Cert"); ok {
-		var err error
-		if chain, err = parseChain(data); err != nil {
-			l.add(roleCert, files.Cert, err)
+// inputs returns what is named: paths that must be files, and those that may be
+// directories of files.
+func (f Files) inputs() (files, either []string) {
+	for _, path := range []string{f.Cert, f.Key, f.ClientCA} {
+		if path != "" && !slices.Contains(files, path) {
+			files = append(files, path)
 		}
 	}
-	if data, ok := l.file(roleKey, files.Key, "set Files.Key"); ok {
-		var err error
-		if key, err = parseKey(data); err != nil {
-			l.add(roleKey, files.Key, err)
+	for _, path := range f.CRL {
+		if path != "" && !slices.Contains(either, path) {
+			either = append(either, path)
 		}
 	}
-	problems := checkModes(files.Usage, files.ClientAuth, files.ClientCA != "", filesNames)
-	if len(problems) == 0 && files.ClientCA != "" {
-		if data, ok := l.file(roleClientCA, files.ClientCA, ""); ok {
-			var err error
-			if cas, err = parseBundle(data); err != nil {
-				l.add(roleClientCA, files.ClientCA, err)
-			}
-		}
-	}
-	if chain != nil {
-		problems = append(problems, checkChain(chain, files.Usage, now)...)
-	}
-	if chain != nil && key != nil {
-		problems = append(problems, checkKey(chain, key)...)
-	}
-	if cas != nil {
-		problems = append(problems, checkBundle(cas, now)...)
-	}
-	paths := map[string]string{roleCert: files.Cert, roleKey: files.Key, roleClientCA: files.ClientCA}
-	for _, p := range problems {
-		l.add(p.role, paths[p.role], p.err)
-	}
-	if len(l.errs) > 0 {
-		return nil, errors.Join(l.errs...)
-	}
-	cert := tls.Certificate{PrivateKey: key, Leaf: chain[0]}
-	for _, c := range chain {
-		cert.Certificate = append(cert.Certificate, c.Raw)
-	}
-	return newSnapshot(parts{
-		cert: cert, chain: chain, cas: cas,
-		clientAuth: files.ClientAuth, usage: files.Usage, generation: 1,
-	}), nil
-}
-
-// loader reads each path once and collects the problems.
-type loader struct {
-	read map[string]content
-	errs []error
-}
-
-type content struct {
-	data []byte
-	err  error
-}
-
-func (l *loader) add(role, path string, err error) {
-	l.errs = append(l.errs, &FileError{Role: role, Path: path, Err: err})
-}
-
-func (l *loader) file(role, path, remedy string) ([]byte, bool) {
-	if path == "" {
-		l.add(role, path, errors.New("no file is named; "+remedy))
-		return nil, false
-	}
-	c, ok := l.read[path]
-	if !ok {
-		c.data, c.err = readFile(path)
-		l.read[path] = c
-	}
-	if c.err != nil {
-		l.add(role, path, c.err)
-		return nil, false
-	}
-	return c.data, true
+	return files, either
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"time"
 )
 
 // An Identity is who a peer proved to be: a verified certificate chain. The
@@ -16,6 +17,7 @@ type Identity struct {
 	chain      []*x509.Certificate
 	generation uint64
 	resumed    bool
+	until      time.Time // zero: the chain alone decides
 }
 
 // PeerIdentity returns the verified identity of a connection's peer. It is
@@ -36,6 +38,7 @@ func (s *Snapshot) PeerIdentity(state tls.ConnectionState) (Identity, bool) {
 	id, ok := PeerIdentity(state)
 	if ok {
 		id.generation = s.generation
+		id.until = s.policy.validUntil(state.VerifiedChains, state.OCSPResponse, time.Now())
 	}
 	return id, ok
 }
@@ -81,6 +84,17 @@ func (id Identity) Generation() uint64 { return id.generation }
 
 // Resumed reports whether the connection resumed a session.
 func (id Identity) Resumed() bool { return id.resumed }
+
+// ValidUntil returns when the verification lapses although nothing changes: the
+// earliest NotAfter of the chain and, in an identity from a [Snapshot] with
+// [RevocationHard], the moment from which its CRLs or its OCSP response are
+// stale. Then the peer wants a [Snapshot.Recheck]. It is zero for nobody.
+func (id Identity) ValidUntil() time.Time {
+	if id.until.IsZero() && !id.IsZero() {
+		return chainEnd(id.chain)
+	}
+	return id.until
+}
 
 // String names the peer for people: the SPIFFE ID, else the first DNS name,
 // else the first URI, else the certificate's SHA-256. It is not for decisions.

@@ -25,6 +25,12 @@ type Material struct {
 	ClientAuth ClientAuth
 	// Usage is the side the certificate is for; zero is a server's.
 	Usage Usage
+	// CRLs hold the content of CRL files, as Files.CRL names them.
+	CRLs [][]byte
+	// Revocation, OCSP and Allow are as in Files.
+	Revocation Revocation
+	OCSP       OCSP
+	Allow      []Matcher
 }
 
 // String describes m without its key.
@@ -68,6 +74,8 @@ func NewSnapshot(m Material) (*Snapshot, error) {
 	if len(cas) > 0 {
 		problems = append(problems, checkBundle(cas, now)...)
 	}
+	policy, refused := m.policy(cas, now)
+	problems = append(problems, refused...)
 	if len(problems) > 0 {
 		errs := make([]error, len(problems))
 		for i, p := range problems {
@@ -89,7 +97,7 @@ func NewSnapshot(m Material) (*Snapshot, error) {
 	}
 	return newSnapshot(parts{
 		cert: cert, chain: chain, cas: cas,
-		clientAuth: m.ClientAuth, usage: m.Usage, generation: 1,
+		clientAuth: m.ClientAuth, usage: m.Usage, generation: 1, policy: policy,
 	}), nil
 }
 

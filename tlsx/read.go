@@ -9,11 +9,16 @@ import (
 	"syscall"
 )
 
-// maxFileSize bounds one file. The largest public CA bundles are a quarter.
-const maxFileSize = 1 << 20
+const (
+	// maxFileSize bounds a file. The largest public CA bundles are a quarter.
+	maxFileSize = 1 << 20
+	// maxCRLSize bounds a CRL: some 200,000 entries.
+	maxCRLSize = 8 << 20
+)
 
-// readFile reads a regular file of at most maxFileSize bytes. It never blocks
-// on a FIFO or a device. Its errors do not repeat the path.
+// readFile reads a regular file of at most maxCRLSize bytes, the largest that
+// any role may be. It never blocks on a FIFO or a device. Its errors do not
+// repeat the path.
 func readFile(path string) ([]byte, error) {
 	// Stat first: opening a device can have effects.
 	info, err := os.Stat(path)
@@ -36,22 +41,26 @@ func readFile(path string) ([]byte, error) {
 	if err := mustBeRegular(info); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxCRLSize+1))
 	if err != nil {
 		return nil, explainOpen(err)
 	}
 	switch {
-	case len(data) > maxFileSize:
-		return nil, fmt.Errorf("the file is larger than %d bytes; name a PEM file, and only with the certificates that are needed", maxFileSize)
+	case len(data) > maxCRLSize:
+		return nil, tooLarge(maxCRLSize)
 	case len(data) == 0:
 		return nil, errors.New("the file is empty; write the PEM data to it before it is loaded")
 	}
 	return data, nil
 }
 
+func tooLarge(limit int) error {
+	return fmt.Errorf("the file is larger than %d bytes; name a file with only what is needed", limit)
+}
+
 func mustBeRegular(info fs.FileInfo) error {
 	mode := info.Mode()
-	kind := ""
+	var kind string
 	switch {
 	case mode.IsRegular():
 		return nil

@@ -7,9 +7,8 @@ import (
 )
 
 var (
-	errEmpty      = errors.New("tlsx: the source holds no identity; start it, or make a snapshot with Load or NewSnapshot")
-	errNotServer  = errors.New("tlsx: the snapshot is a client's; load it with Usage: tlsx.ForServer or tlsx.ForBoth to serve with it")
-	errNoPeerCert = errors.New("tlsx: the client presented no verified certificate")
+	errEmpty     = errors.New("tlsx: the source holds no identity; start it, or make a snapshot with Load or NewSnapshot")
+	errNotServer = errors.New("tlsx: the snapshot is a client's; load it with Usage: tlsx.ForServer or tlsx.ForBoth to serve with it")
 )
 
 // ServerConfig returns a configuration for any TLS server, such as
@@ -49,11 +48,20 @@ func (s *Snapshot) newServerConfig() *tls.Config {
 
 	// A configuration that GetConfigForClient returns uses the ticket keys of
 	// the configuration it replaces, and a clone those it was cloned with.
-	// These two functions keep the keys with the snapshot in every case; the
-	// empty configuration behind them rotates its keys daily.
-	keys := new(tls.Config)
-	cfg.WrapSession = keys.EncryptTicket
-	cfg.UnwrapSession = keys.DecryptTicket
+	// These two functions keep the keys with the snapshots of one trust in every
+	// case; the empty configuration behind them rotates its keys daily.
+	keys := s.tickets()
+	cfg.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
+		s.policy.markSession(state, session)
+		return keys.EncryptTicket(state, session)
+	}
+	cfg.UnwrapSession = func(ticket []byte, state tls.ConnectionState) (*tls.SessionState, error) {
+		session, err := keys.DecryptTicket(ticket, state)
+		if session != nil && lapsed(session, time.Now()) {
+			return nil, nil //nolint:nilnil // a full handshake
+		}
+		return session, err
+	}
 	return cfg
 }
 
@@ -61,18 +69,20 @@ func (s *Snapshot) newServerConfig() *tls.Config {
 // checked little: it re-verifies neither the chain's signatures nor its
 // constraints.
 func (s *Snapshot) verifyClient(state tls.ConnectionState) error {
+	now := time.Now()
 	switch {
 	case s.clientAuth == NoClientCert:
 		return nil
 	case state.DidResume:
-		_, err := s.Recheck(state, time.Now())
+		_, err := s.Recheck(state, now)
 		return err
-	case len(state.VerifiedChains) > 0:
-		return nil
 	case s.clientAuth == VerifyClientCertIfGiven && len(state.PeerCertificates) == 0:
 		return nil
+	case len(state.VerifiedChains) == 0:
+		return noCertificate(clientPeer)
 	}
-	return errNoPeerCert
+	_, err := s.verifyPeer(clientPeer, state, state.VerifiedChains, now)
+	return err
 }
 
 func baseConfig() *tls.Config {

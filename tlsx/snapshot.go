@@ -18,17 +18,21 @@ import (
 // concurrent use. Make one with [Load] or [NewSnapshot]. The zero value has
 // neither: it refuses every handshake.
 type Snapshot struct {
-	generation uint64
+	generation      uint64
+	trustGeneration uint64
 	// The certificate with its key is kept in a closure, here and in server, so
 	// that nothing which prints or dumps values can reach it.
 	cert       func() *tls.Certificate
 	leaf       *x509.Certificate
+	chain      []*x509.Certificate
 	server     *tls.Config
 	roots      *x509.CertPool // nil when there is nothing to verify peers with
 	cas        []*x509.Certificate
 	notAfter   time.Time
 	clientAuth ClientAuth
 	usage      Usage
+	tickets    func() *tls.Config // see newServerConfig; a closure as cert is one
+	policy     peerPolicy         // of verified peers
 }
 
 // parts is what a snapshot is made of, checked and owned.
@@ -38,19 +42,34 @@ type parts struct {
 	clientAuth ClientAuth
 	usage      Usage
 	generation uint64
+	policy     peerPolicy // part of the trust; compare with its equal
+	// From the snapshot that this one replaces, when its trust is the same.
+	trustGeneration uint64
+	roots           *x509.CertPool
+	tickets         func() *tls.Config
 }
 
 func newSnapshot(p parts) *Snapshot {
 	s := &Snapshot{
-		generation: p.generation,
-		cert:       func() *tls.Certificate { return &p.cert },
-		leaf:       p.chain[0],
-		cas:        p.cas,
-		notAfter:   servedNotAfter(p.chain),
-		clientAuth: p.clientAuth,
-		usage:      p.usage,
+		generation:      p.generation,
+		trustGeneration: p.trustGeneration,
+		cert:            func() *tls.Certificate { return &p.cert },
+		leaf:            p.chain[0],
+		chain:           p.chain,
+		cas:             p.cas,
+		notAfter:        servedNotAfter(p.chain),
+		clientAuth:      p.clientAuth,
+		usage:           p.usage,
+		roots:           p.roots,
+		tickets:         p.tickets,
+		policy:          p.policy,
 	}
-	if len(p.cas) > 0 {
+	if s.tickets == nil {
+		s.trustGeneration = s.generation
+		keys := new(tls.Config)
+		s.tickets = func() *tls.Config { return keys }
+	}
+	if s.roots == nil && len(p.cas) > 0 {
 		s.roots = x509.NewCertPool()
 		for _, ca := range p.cas {
 			s.roots.AddCert(ca)
@@ -63,6 +82,11 @@ func newSnapshot(p parts) *Snapshot {
 // Generation numbers the snapshots of a source, from 1. It is zero only for the
 // zero value.
 func (s *Snapshot) Generation() uint64 { return s.generation }
+
+// TrustGeneration returns the generation in which the way that peers are judged
+// last changed: CAs, client authentication. While it is the same, only the own
+// certificate changes; sessions resume and open connections need no Recheck.
+func (s *Snapshot) TrustGeneration() uint64 { return s.trustGeneration }
 
 // Leaf returns the own certificate, nil for the zero value. It must not be
 // modified.

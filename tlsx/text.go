@@ -14,10 +14,12 @@ const (
 
 // clean makes text from a certificate fit for a log line: bounded, on one
 // line, without control characters.
-func clean(s string) string {
-	cut := len(s) > maxText
+func clean(s string) string { return cleanTo(s, maxText) }
+
+func cleanTo(s string, limit int) string {
+	cut := len(s) > limit
 	if cut {
-		s = s[:maxText]
+		s = s[:limit]
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
 		s = strings.Trim(strconv.QuoteToASCII(s), `"`)

@@ -10,13 +10,14 @@ import (
 
 // Recheck verifies the client of an open connection, or of a resumed session,
 // against the trust of this snapshot at the given time: the whole chain that
-// the client presented, its validity, constraints and the clientAuth usage. It
-// does not trust what an earlier handshake verified.
+// the client presented, its validity, constraints and the clientAuth usage, its
+// revocation status, and whether it is allowed. It does not trust what an
+// earlier handshake verified.
 //
 // The identity carries the generation of this snapshot. It is zero, without an
 // error, for a client without a certificate where the snapshot allows that, and
 // for every client of a snapshot with [NoClientCert], which vouches for none.
-// A failed verification is a *[tls.CertificateVerificationError].
+// A refusal is a *[PeerError].
 func (s *Snapshot) Recheck(state tls.ConnectionState, at time.Time) (Identity, error) {
 	switch {
 	case s.cert == nil:
@@ -27,26 +28,82 @@ func (s *Snapshot) Recheck(state tls.ConnectionState, at time.Time) (Identity, e
 		return Identity{}, nil
 	case len(state.PeerCertificates) == 0 && s.clientAuth == VerifyClientCertIfGiven:
 		return Identity{}, nil
-	case len(state.PeerCertificates) == 0:
-		return Identity{}, errNoPeerCert
 	}
-	chain, err := s.verify(state.PeerCertificates, x509.ExtKeyUsageClientAuth, at)
+	v, err := s.verifyPeer(clientPeer, state, nil, at)
 	if err != nil {
-		return Identity{}, fmt.Errorf("tlsx: the client's certificate is not trusted: %w", err)
+		return Identity{}, err
 	}
-	return newIdentity(chain, s.generation, state.DidResume), nil
+	id := newIdentity(v.chain, s.generation, state.DidResume)
+	id.until = v.until
+	return id, nil
+}
+
+// A peerKind is the side that a peer is on.
+type peerKind int
+
+const (
+	clientPeer peerKind = iota
+	serverPeer
+)
+
+func (k peerKind) String() string {
+	if k == serverPeer {
+		return "server"
+	}
+	return "client"
+}
+
+func (k peerKind) usage() x509.ExtKeyUsage {
+	if k == serverPeer {
+		return x509.ExtKeyUsageServerAuth
+	}
+	return x509.ExtKeyUsageClientAuth
+}
+
+// A verified peer is the chain that was accepted and when that lapses.
+type verified struct {
+	chain []*x509.Certificate
+	until time.Time
+}
+
+// verifyPeer is the one judgement on a peer's certificate: of clients and
+// servers, at first handshakes, resumptions and rechecks. The chains are those
+// that crypto/tls verified in this very handshake, or nil to verify anew.
+func (s *Snapshot) verifyPeer(kind peerKind, state tls.ConnectionState, chains [][]*x509.Certificate, at time.Time) (verified, error) {
+	if len(state.PeerCertificates) == 0 {
+		return verified{}, noCertificate(kind)
+	}
+	if len(chains) == 0 {
+		var err error
+		if chains, err = s.verifyChains(state.PeerCertificates, kind.usage(), at); err != nil {
+			return verified{}, &PeerError{Reason: chainReason(err), Err: fmt.Errorf("the %v's certificate is not trusted: %w", kind, err)}
+		}
+	}
+	v, err := s.policy.checkRevocation(chains, state.OCSPResponse, at)
+	if err != nil {
+		return verified{}, err
+	}
+	if kind == clientPeer && s.policy.allow != nil && !s.policy.allow.allows(v.chain[0]) {
+		return verified{}, refuse(PeerNotAllowed, "%s is not on the list of allowed clients; add it to Allow if it should be", newIdentity(v.chain, 0, false))
+	}
+	return v, nil
+}
+
+func noCertificate(kind peerKind) error {
+	return refuse(PeerNoCertificate, "the %v presented no verified certificate", kind)
 }
 
 var errNoRoots = errors.New("the snapshot holds no CA certificates to verify the peer with")
 
-// verify builds a chain from the presented certificates to the bundle.
-func (s *Snapshot) verify(presented []*x509.Certificate, eku x509.ExtKeyUsage, at time.Time) ([]*x509.Certificate, error) {
-	if s.roots == nil {
+// verifyChains builds the chains from the presented certificates to the bundle.
+func (s *Snapshot) verifyChains(presented []*x509.Certificate, eku x509.ExtKeyUsage, at time.Time) ([][]*x509.Certificate, error) {
+	roots := s.anchorsFor(presented[0])
+	if roots == nil {
 		// A nil pool would mean the roots of the system.
 		return nil, errNoRoots
 	}
 	opts := x509.VerifyOptions{
-		Roots:         s.roots,
+		Roots:         roots,
 		Intermediates: x509.NewCertPool(),
 		CurrentTime:   at,
 		KeyUsages:     []x509.ExtKeyUsage{eku},
@@ -58,5 +115,10 @@ func (s *Snapshot) verify(presented []*x509.Certificate, eku x509.ExtKeyUsage, a
 	if err != nil {
 		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: presented, Err: err}
 	}
-	return chains[0], nil
+	return chains, nil
 }
+
+// anchorsFor returns the CAs that may vouch for the leaf: all of the bundle.
+// Trust that depends on the name of the peer, as with federated trust domains,
+// is decided here; the chains that crypto/tls verified then count for nothing.
+func (s *Snapshot) anchorsFor(*x509.Certificate) *x509.CertPool { return s.roots }

@@ -24,7 +24,13 @@ type CA struct {
 // its template.
 func NewCA(t testing.TB, name string, edit ...func(*x509.Certificate)) *CA {
 	t.Helper()
-	key := ECDSA.generate(t)
+	return NewCAWithKey(t, name, ECDSA, edit...)
+}
+
+// NewCAWithKey is NewCA with another type of key.
+func NewCAWithKey(t testing.TB, name string, keyType KeyType, edit ...func(*x509.Certificate)) *CA {
+	t.Helper()
+	key := keyType.generate(t)
 	template := caTemplate(t, name)
 	for _, e := range edit {
 		e(template)
