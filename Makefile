@@ -70,6 +70,10 @@ unit: ## Unit tests with the race detector in every module
 	@$(call each,go test -count=1 $(TEST_FLAGS) ./...)
 	@echo "== allocation budgets, which the race detector would spoil"; go test -count=1 -run Alloc ./grpcx ./healthx ./tlsx
 
+.PHONY: peers
+peers: ## Drain clients in Python and JavaScript (python3-grpcio, npm; not in test)
+	@cd internal/peers && GRPCX_PEERS=1 go test -count=1 -v -run Foreign ./...
+
 .PHONY: arm64
 arm64: ## Unit tests of the leaf packages on arm64, emulated by qemu-user
 	@scripts/arm64.sh $(LEAVES:%=./%/...)

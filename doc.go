@@ -1,7 +1,7 @@
 // Package sdk is the root of a software development kit for gRPC servers that
-// go to production: they authenticate both sides with certificates, bound
-// everything a peer can make them spend, tell the truth about their health,
-// and drain without losing a request.
+// go to production: they authenticate both sides with certificates that
+// rotate while serving, bound everything a peer can make them spend, tell the
+// truth about their health, and drain without losing a request.
 //
 // The package itself holds nothing but this text. This is a complete server,
 // the shortest one and the one for production:
@@ -41,8 +41,8 @@
 //
 //   - [github.com/grpcx-go/sdk/grpcx]: the server with its options and
 //     lifecycle; grpcx/grpcxtest starts one inside a test.
-//   - [github.com/grpcx-go/sdk/tlsx]: certificates and trust, read strictly,
-//     for any server or client; tlsx/devcert makes development ones.
+//   - [github.com/grpcx-go/sdk/tlsx]: certificates and trust that rotate while
+//     serving, for any server or client; tlsx/devcert makes development ones.
 //   - [github.com/grpcx-go/sdk/healthx]: the gRPC health service with
 //     dependency checks.
 //   - [github.com/grpcx-go/sdk/runtimex]: what the Go runtime decided about

@@ -49,7 +49,9 @@ func (p *callPath) unary(m *method, handler grpc.MethodHandler) grpc.MethodHandl
 		c := &call{Context: ctx, path: p, method: m, decode: decode}
 		c.begin()
 		defer c.end(&err)
-		reply, err = handler(srv, c, c.recv, interceptor)
+		if err = c.admit(); err == nil {
+			reply, err = handler(srv, c, c.recv, interceptor)
+		}
 		c.returned = true
 		return reply, err
 	}
@@ -71,6 +73,15 @@ func (c *call) begin() {
 	if c.method.oneShot && c.path.first != nil {
 		c.path.first.add(c)
 	}
+}
+
+// admit refuses calls of a peer that is no longer accepted, where the policy
+// says so.
+func (c *call) admit() error {
+	if k := c.path.keeper; k != nil && k.rejected.Load() > 0 && k.rejects(c) {
+		return status.Error(codes.Unauthenticated, "the client's certificate is no longer accepted; connect anew with a current one")
+	}
+	return nil
 }
 
 func (c *call) gotFirstMessage() {

@@ -19,6 +19,7 @@ type callPath struct {
 	accessLog bool
 	first     *firstMessages  // nil when the timeout is off
 	table     *connTable      // nil for an instrumented registrar
+	keeper    *trustKeeper    // nil without TLS of a Server
 	drain     <-chan struct{} // closed when the server drains; nil likewise
 
 	unknown    *method // for calls of methods that are not registered

@@ -38,7 +38,9 @@ func (p *callPath) runStream(m *method, srv any, ss grpc.ServerStream, handler g
 	s := &streamCall{call{Context: ss.Context(), path: p, method: m}, ss}
 	s.begin()
 	defer s.end(&err)
-	err = handler(srv, s)
+	if err = s.admit(); err == nil {
+		err = handler(srv, s)
+	}
 	s.returned = true
 	return err
 }

@@ -2,6 +2,7 @@ package grpcx
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -100,6 +101,9 @@ func shortDuration(d time.Duration) string {
 
 // set parses text into the field.
 func (f configField) set(text string) error {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](f.value.Addr()); ok {
+		return u.UnmarshalText([]byte(text))
+	}
 	switch {
 	case f.value.Type() == durationType:
 		d, err := time.ParseDuration(text)

@@ -22,6 +22,7 @@ type conn struct {
 	awaited     bool          // counted in table.awaiting
 	drained     bool          // draining is closed, or would be
 	draining    chan struct{} // made on demand
+	peer        *peerRecord   // over TLS, once the handshake is over
 }
 
 // uniqueAddr makes an address comparable by identity where the listener's own

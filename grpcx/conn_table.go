@@ -72,6 +72,10 @@ func (t *connTable) remove(c *conn) {
 		delete(t.byAddr, c.addr)
 		t.wasFull = t.wasFull && len(t.byAddr) >= t.max
 	}
+	if c.peer != nil {
+		c.peer.keeper.forget(c.peer)
+		c.peer = nil
+	}
 	t.drainLocked(c)
 	t.awayLocked(c)
 }
@@ -142,6 +146,28 @@ func (t *connTable) refuse() <-chan struct{} {
 		_ = c.Close()
 	}
 	return t.allAway
+}
+
+// setPeer notes who is at the other end; false when c was closed meanwhile.
+func (t *connTable) setPeer(c *conn, p *peerRecord) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byAddr[c.addr] != c {
+		return false
+	}
+	c.peer = p
+	return true
+}
+
+// peerOf returns who is at the other end of the connection with this address;
+// nil when that is not known.
+func (t *connTable) peerOf(addr net.Addr) *peerRecord {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.byAddr[addr]; c != nil {
+		return c.peer
+	}
+	return nil
 }
 
 // drainingOf returns a channel that is closed when the connection with this

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"syscall"
 
 	"google.golang.org/grpc/credentials"
 
@@ -21,6 +20,7 @@ import (
 type serverCreds struct {
 	source tlsx.Source
 	table  *connTable
+	keeper *trustKeeper
 }
 
 var errNoH2 = errors.New("grpcx: the client did not offer the ALPN protocol h2, which gRPC needs")
@@ -28,17 +28,15 @@ var errNoH2 = errors.New("grpcx: the client did not offer the ALPN protocol h2, 
 // ServerHandshake runs the handshake. The AuthInfo is exactly a
 // credentials.TLSInfo, by value: authorisation code asserts that type.
 func (c *serverCreds) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	secured := tls.Server(raw, c.source.Current().ServerConfig())
+	snapshot := c.source.Current()
+	secured := tls.Server(raw, snapshot.ServerConfig())
 	err := secured.HandshakeContext(context.Background()) // bounded by the deadline that grpc-go set
 	state := secured.ConnectionState()
 	if err == nil && state.NegotiatedProtocol != "h2" {
 		err = errNoH2
 	}
 	if err != nil {
-		_ = secured.Close()
-		c.table.log().Debug("grpcx: TLS handshake failed",
-			slog.String("network.peer.address", raw.RemoteAddr().String()), slog.Any("error", err))
-		return nil, nil, err
+		return nil, nil, c.fail(secured, err)
 	}
 	info := credentials.TLSInfo{
 		State:          state,
@@ -49,7 +47,23 @@ func (c *serverCreds) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthI
 	if e, ok := raw.(interface{ entry() *conn }); ok {
 		tc.under = e.entry()
 	}
+	if tc.under != nil && c.keeper != nil {
+		if err := c.keeper.track(tc, snapshot, state); err != nil {
+			return nil, nil, c.fail(secured, err)
+		}
+	}
 	return tc, info, nil
+}
+
+func (c *serverCreds) fail(conn *tls.Conn, err error) error {
+	_ = conn.Close()
+	if c.keeper != nil {
+		c.keeper.refuse(err)
+	}
+	c.table.log().Debug("grpcx: TLS handshake failed",
+		slog.String("network.peer.address", conn.RemoteAddr().String()),
+		slog.String("reason", string(tlsx.RefusalReason(err))), slog.Any("error", err))
+	return err
 }
 
 // ClientHandshake always fails: these are the credentials of a server.
@@ -82,27 +96,4 @@ func spiffeID(state tls.ConnectionState) *url.URL {
 	}
 	id := *uris[0]
 	return &id
-}
-
-// tlsConn is a TLS connection that finds the GOAWAY frames written to it.
-type tlsConn struct {
-	*tls.Conn
-	under  *conn // nil when the connection is not in the books
-	frames frameScanner
-}
-
-func (c *tlsConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	if c.frames.scan(p[:n]) && c.under != nil {
-		c.under.table.goAway(c.under)
-	}
-	return n, err
-}
-
-// SyscallConn gives access to the socket, for options and channelz.
-func (c *tlsConn) SyscallConn() (syscall.RawConn, error) {
-	if sc, ok := c.NetConn().(syscall.Conn); ok {
-		return sc.SyscallConn()
-	}
-	return nil, errors.ErrUnsupported
 }

@@ -42,6 +42,7 @@ Zero means the default everywhere. "Negative" is what a negative value means; wh
 	table(&b, "Limits", "grpcx.WithLimits(grpcx.Limits{...})", &s.Limits, "")
 	table(&b, "Keepalive", "grpcx.WithKeepalive(grpcx.Keepalive{...})", &s.Keepalive, "KEEPALIVE_")
 	table(&b, "Drain", "grpcx.WithDrain(grpcx.Drain{...})", &s.Drain, "DRAIN_")
+	table(&b, "Distrust", "grpcx.WithDistrust(grpcx.Distrust{...})", &s.Distrust, "")
 
 	b.WriteString("\n## The rest\n\n| what | default | change it with |\n| --- | --- | --- |\n")
 	for _, row := range [][3]string{
@@ -68,6 +69,8 @@ Zero means the default everywhere. "Negative" is what a negative value means; wh
 	return b.String()
 }
 
+// table writes the fields of a config struct. Distrust has no variables: the
+// environment cannot weaken security.
 func table(b *strings.Builder, title, option string, cfg any, prefix string) {
 	fmt.Fprintf(b, "\n## %s\n\n`%s`\n\n| field | default | negative | environment | meaning |\n| --- | --- | --- | --- | --- |\n", title, option)
 	for f := range fields(cfg) {
@@ -79,8 +82,11 @@ func table(b *strings.Builder, title, option string, cfg any, prefix string) {
 		if !f.value.CanInt() {
 			negative = ""
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | `APP_GRPC_%s%s` | %s |\n",
-			f.name, value, negative, prefix, strings.ToUpper(f.key), f.doc)
+		variable := "`APP_GRPC_" + prefix + strings.ToUpper(f.key) + "`"
+		if title == "Distrust" {
+			variable = ""
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", f.name, value, negative, variable, f.doc)
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package grpcx builds a [grpc.Server] that is production-grade by default:
-// mutual TLS or an explicit decision against it, finite limits, panic
-// recovery, an access log, health, and a drain that always ends.
+// mutual TLS that follows its files, or an explicit decision against it, finite
+// limits, panic recovery, an access log, health, and a drain that always ends.
 //
 //	srv, err := grpcx.New(grpcx.WithTLSFiles(tlsx.Files{
 //		Cert: "/tls/tls.crt", Key: "/tls/tls.key", ClientCA: "/tls/ca.crt",

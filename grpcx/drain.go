@@ -48,6 +48,10 @@ func (r *run) drain(signals <-chan os.Signal, skipDelay bool) error {
 	errs = append(errs, hookErrs...)
 	r.stopHealth()
 	left.wait(r.healthDone)
+	r.stopTLS()
+	for _, done := range r.tlsDone {
+		left.wait(done)
+	}
 	if r.probe != nil {
 		r.probe.stop(left)
 	}

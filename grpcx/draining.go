@@ -39,8 +39,14 @@ func Draining(ctx context.Context) <-chan struct{} {
 }
 
 // PeerIdentity returns who called, as proved by a verified client certificate;
-// false without one. It works in any gRPC handler, whoever built the server.
+// false without one. On a [Server] it is the identity as the present trust sees
+// it, with its generation. It works in any gRPC handler, whoever built the
+// server.
 func PeerIdentity(ctx context.Context) (tlsx.Identity, bool) {
+	if p := peerOf(ctx); p != nil {
+		identity := p.keeper.identityOf(p)
+		return identity, !identity.IsZero()
+	}
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return tlsx.Identity{}, false

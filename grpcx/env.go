@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -58,6 +59,10 @@ func envKeys() []envKey {
 		{"TLS_CERT", "certificate chain, a PEM file", func(s *settings, v string) error { s.envFiles.Cert = v; return nil }},
 		{"TLS_KEY", "private key, a PEM file", func(s *settings, v string) error { s.envFiles.Key = v; return nil }},
 		{"TLS_CLIENT_CA", "CA bundle for client certificates, a PEM file", func(s *settings, v string) error { s.envFiles.ClientCA = v; return nil }},
+		{"TLS_CRL", "CRL files or directories, separated like PATH; added to those of the code", func(s *settings, v string) error {
+			s.envFiles.CRL = filepath.SplitList(v)
+			return nil
+		}},
 	}
 	keys = append(keys, structKeys("", func(s *settings) any { return &s.limits }, &Limits{}, true)...)
 	keys = append(keys, structKeys("KEEPALIVE_", func(s *settings) any { return &s.keepalive }, &Keepalive{}, false)...)
@@ -137,7 +142,7 @@ func (s *settings) readEnv(prefix string, environ []string) {
 func (s *settings) applyEnvFiles() {
 	env := s.envFiles
 	s.envFiles = tlsx.Files{}
-	if env.Cert == "" && env.Key == "" && env.ClientCA == "" {
+	if env.IsZero() {
 		return
 	}
 	if s.transport.option == "WithTLS" {
@@ -148,6 +153,7 @@ func (s *settings) applyEnvFiles() {
 		s.transport.files.ClientAuth = tlsx.RequireClientCert
 	}
 	s.transport.option = "WithTLSFiles"
+	env.CRL = append(slices.Clone(s.transport.files.CRL), env.CRL...)
 	merge(&s.transport.files, env)
 }
 

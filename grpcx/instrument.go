@@ -59,6 +59,7 @@ func (s *settings) refuseServerOptions() {
 		{"WithLimits", limits != Limits{}},
 		{"WithKeepalive", s.keepalive != Keepalive{}},
 		{"WithDrain", s.drain != Drain{}},
+		{"WithDistrust", s.distrust != Distrust{}},
 		{"WithCheck", s.checks != nil},
 		{"WithUnaryInterceptor, WithStreamInterceptor or WithServerOptions", s.grpcOptions != nil},
 		{"WithUnknownHandler", s.unknown != nil},

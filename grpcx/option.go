@@ -80,18 +80,22 @@ func WithListener(lis net.Listener) Option {
 	})
 }
 
-// WithTLSFiles serves TLS with a certificate, key and client CA from PEM
-// files, which [New] loads. A client certificate is required and verified
-// unless Files.ClientAuth says otherwise. The last of WithTLSFiles, WithTLS
-// and WithInsecure wins.
-func WithTLSFiles(files tlsx.Files) Option {
+// WithTLSFiles serves TLS with a certificate, key, client CA and CRLs from
+// files, which [New] loads and the server follows while it serves: a change is
+// adopted as a whole or not at all, and open connections are held to it, see
+// [Distrust]. A client certificate is required and verified unless
+// Files.ClientAuth says otherwise. The options are those of
+// [tlsx.NewReloader]. The last of WithTLSFiles, WithTLS and WithInsecure wins.
+func WithTLSFiles(files tlsx.Files, opts ...tlsx.ReloaderOption) Option {
+	opts = slices.Clone(opts)
 	return newOption("WithTLSFiles", files.Cert, func(s *settings) error {
-		s.transport = transport{option: "WithTLSFiles", files: files}
+		s.transport = transport{option: "WithTLSFiles", files: files, options: opts}
 		return nil
 	})
 }
 
-// WithTLS serves TLS from a source that the caller owns and runs.
+// WithTLS serves TLS from a source that the caller owns and runs, such as a
+// [tlsx.Reloader]. Open connections are held to its changes, see [Distrust].
 func WithTLS(source tlsx.Source) Option {
 	return newOption("WithTLS", nil, func(s *settings) error {
 		if isNil(source) {

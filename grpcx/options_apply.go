@@ -24,6 +24,7 @@ type settings struct {
 	limits    Limits
 	keepalive Keepalive
 	drain     Drain
+	distrust  Distrust
 
 	checks      []namedCheck
 	policies    []methodPolicy
@@ -42,9 +43,11 @@ type settings struct {
 
 // transport is the decision about transport security: the last option wins.
 type transport struct {
-	option string // the option that decided; empty when none did
-	files  tlsx.Files
-	source tlsx.Source // nil is plaintext, once New has loaded the files
+	option   string // the option that decided; empty when none did
+	files    tlsx.Files
+	options  []tlsx.ReloaderOption
+	source   tlsx.Source    // nil is plaintext, once New has loaded the files
+	reloader *tlsx.Reloader // of the files, which the server runs
 }
 
 type namedCheck struct {
@@ -72,6 +75,7 @@ func (s *settings) finish() {
 	s.errs = append(s.errs, complete("WithLimits", &s.limits, defaultLimits())...)
 	s.errs = append(s.errs, complete("WithKeepalive", &s.keepalive, defaultKeepalive())...)
 	s.errs = append(s.errs, complete("WithDrain", &s.drain, defaultDrain())...)
+	s.errs = append(s.errs, complete("WithDistrust", &s.distrust, defaultDistrust())...)
 	if s.limits.MaxHeaderBytes > 0 && s.limits.MaxHeaderBytes < minHeaderBytes {
 		s.errs = append(s.errs, optionErrorf("WithLimits", "MaxHeaderBytes",
 			"is %d; the headers of a plain call need more: set at least %d", s.limits.MaxHeaderBytes, minHeaderBytes))
@@ -87,7 +91,7 @@ const (
 	minKeepaliveTime = time.Second // the floor of grpc.KeepaliveParams
 )
 
-// loadTransport loads the TLS files, once, and refuses a missing decision.
+// loadTransport loads the TLS files and refuses a missing decision.
 func (s *settings) loadTransport() {
 	t := &s.transport
 	switch t.option {
@@ -95,12 +99,12 @@ func (s *settings) loadTransport() {
 		s.errs = append(s.errs, optionErrorf("WithTLSFiles", "",
 			"no transport security was chosen; use WithTLSFiles (or WithTLS) for mutual TLS, or WithInsecure to say that this server may speak plaintext"))
 	case "WithTLSFiles":
-		snapshot, err := tlsx.Load(t.files)
+		reloader, err := tlsx.NewReloader(t.files, append(s.reloaderOptions(), t.options...)...)
 		if err != nil {
 			s.errs = append(s.errs, tlsErrors(err)...)
 			return
 		}
-		t.source = tlsx.Static(snapshot)
+		t.source, t.reloader = reloader, reloader
 	}
 	if t.source == nil {
 		return
@@ -167,6 +171,13 @@ func (s *settings) healthOptions() []healthx.Option {
 		return nil
 	}
 	return []healthx.Option{healthx.WithLogger(s.logger)}
+}
+
+func (s *settings) reloaderOptions() []tlsx.ReloaderOption {
+	if s.logger == nil {
+		return nil
+	}
+	return []tlsx.ReloaderOption{tlsx.WithLogger(s.logger)}
 }
 
 func printAll(opts []Option) []string {

@@ -21,6 +21,7 @@ type Server struct {
 	cfg    settings
 	path   *callPath
 	table  *connTable
+	keeper *trustKeeper // nil for plaintext
 	health *healthx.Registry
 	tasks  taskGroup
 
@@ -83,8 +84,13 @@ func New(opts ...Option) (*Server, error) {
 	s.path = newCallPath(&s.cfg, s.logger)
 	s.table = newConnTable(cfg.limits.MaxConnections, cfg.keepalive.Timeout, cfg.transport.source != nil, s.logger)
 	s.path.table, s.path.drain = s.table, s.draining
+	if source := cfg.transport.source; source != nil {
+		s.keeper = newTrustKeeper(source, cfg.distrust, s.logger)
+		s.path.keeper = s.keeper
+	}
 	s.health = healthx.NewRegistry(cfg.healthOptions()...)
 	s.addChecks()
+	s.addCertificateCheck()
 	if err := tryServer(s.serverOptions()); err != nil {
 		s.cfg.errs = append(s.cfg.errs, err)
 	}

@@ -102,7 +102,7 @@ func (s *Server) serverOptions() []grpc.ServerOption {
 		grpc.UnknownServiceHandler(s.path.unknownHandler(s.cfg.unknown)),
 	)
 	if s.cfg.transport.source != nil {
-		opts = append(opts, grpc.Creds(&serverCreds{source: s.cfg.transport.source, table: s.table}))
+		opts = append(opts, grpc.Creds(&serverCreds{source: s.cfg.transport.source, table: s.table, keeper: s.keeper}))
 	}
 	return opts
 }

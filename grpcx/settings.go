@@ -22,6 +22,7 @@ type Settings struct {
 	Limits    Limits    `json:"limits"`
 	Keepalive Keepalive `json:"keepalive"`
 	Drain     Drain     `json:"drain"`
+	Distrust  Distrust  `json:"distrust"`
 
 	// Checks are the names of the health checks.
 	Checks []string `json:"checks,omitempty"`
@@ -64,6 +65,7 @@ func (s *Server) Settings() Settings {
 		Limits:     s.cfg.limits,
 		Keepalive:  s.cfg.keepalive,
 		Drain:      s.cfg.drain,
+		Distrust:   s.cfg.distrust,
 		Methods:    s.path.methodNames(),
 		Reflection: s.cfg.reflection,
 		Options:    s.cfg.given,
@@ -124,6 +126,7 @@ func (s Settings) LogValue() slog.Value {
 		configGroup("limits", &s.Limits),
 		configGroup("keepalive", &s.Keepalive),
 		configGroup("drain", &s.Drain),
+		configGroup("distrust", &s.Distrust),
 		slog.Int("methods", len(s.Methods)),
 		slog.Bool("reflection", s.Reflection))
 	if len(s.Checks) > 0 {

@@ -22,6 +22,8 @@ type run struct {
 	failed     chan error      // an accept loop that ended by itself
 	stopHealth context.CancelFunc
 	healthDone chan struct{}
+	stopTLS    context.CancelFunc
+	tlsDone    []chan struct{}
 }
 
 // prepare binds the listeners, so that an address in use is an error at once
@@ -119,6 +121,7 @@ func (r *run) checkDevelopment(addr net.Addr) error {
 
 // start serves. Health may turn SERVING from here on.
 func (r *run) start(ctx context.Context) {
+	r.startTLS(context.WithoutCancel(ctx))
 	r.tasks.start(ctx)
 	for _, lis := range r.listeners {
 		done := make(chan struct{})

@@ -31,6 +31,10 @@ type Material struct {
 	Revocation Revocation
 	OCSP       OCSP
 	Allow      []Matcher
+	// ObserveSign, when set, is told how long each signature with the key took
+	// and how it ended: hardware keys are slow, and may hang until
+	// the handshake's deadline. It is called on the handshake path, concurrently.
+	ObserveSign func(took time.Duration, err error)
 }
 
 // String describes m without its key.
@@ -49,7 +53,32 @@ func (m Material) LogValue() slog.Value { return slog.StringValue(m.String()) }
 // except for the key and the parsed CA certificates, which the caller must not
 // modify. It checks what [Load] checks; the error joins all problems.
 func NewSnapshot(m Material) (*Snapshot, error) {
-	now := time.Now()
+	p, err := m.parts(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	p.generation = 1
+	return newSnapshot(p), nil
+}
+
+// Next returns m as the snapshot that follows s, for a [Source] of its own:
+// the generation is one higher, and where m judges peers as s does, the trust
+// generation and with it the session tickets stay. Otherwise it is like
+// [NewSnapshot].
+func (s *Snapshot) Next(m Material) (*Snapshot, error) {
+	p, err := m.parts(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	p.generation = s.generation + 1
+	if s.cert != nil && s.sameTrust(p) {
+		p.keepTrust(s)
+	}
+	return newSnapshot(p), nil
+}
+
+// parts checks m and copies what is kept of it.
+func (m Material) parts(now time.Time) (parts, error) {
 	problems := checkModes(m.Usage, m.ClientAuth, len(m.ClientCAs) > 0, materialNames)
 	chain, err := parseDER(m.Certificate.Certificate)
 	if err != nil {
@@ -81,9 +110,10 @@ func NewSnapshot(m Material) (*Snapshot, error) {
 		for i, p := range problems {
 			errs[i] = fmt.Errorf("tlsx: %s: %w", p.role, p.err)
 		}
-		return nil, errors.Join(errs...)
+		return parts{}, errors.Join(errs...)
 	}
 	cert := m.Certificate
+	cert.PrivateKey = observed(key, m.ObserveSign)
 	cert.Certificate = nil
 	for _, c := range chain {
 		cert.Certificate = append(cert.Certificate, c.Raw)
@@ -95,10 +125,10 @@ func NewSnapshot(m Material) (*Snapshot, error) {
 	for i, sct := range cert.SignedCertificateTimestamps {
 		cert.SignedCertificateTimestamps[i] = bytes.Clone(sct)
 	}
-	return newSnapshot(parts{
+	return parts{
 		cert: cert, chain: chain, cas: cas,
-		clientAuth: m.ClientAuth, usage: m.Usage, generation: 1, policy: policy,
-	}), nil
+		clientAuth: m.ClientAuth, usage: m.Usage, policy: policy,
+	}, nil
 }
 
 // parseDER parses copies, so that the caller's slices stay its own.

@@ -97,8 +97,7 @@ func (r *Reloader) judge(s sample, now time.Time) error {
 	p.generation = current.generation + 1
 	p.cert.OCSPStaple = current.stapleFor(p.chain[0])
 	if sameTrust {
-		p.tickets, p.trustGeneration = current.tickets, current.trustGeneration
-		p.cas, p.roots = current.cas, current.roots
+		p.keepTrust(current)
 	}
 	r.adopt(newSnapshot(p), !sameTrust, warning, now)
 	r.clean(now)

@@ -15,8 +15,8 @@ import (
 )
 
 // A Snapshot is one immutable generation of an identity and its trust, safe for
-// concurrent use. Make one with [Load] or [NewSnapshot]. The zero value has
-// neither: it refuses every handshake.
+// concurrent use. Make one with [Load] or [NewSnapshot], and its successors
+// with [Snapshot.Next]. The zero value has neither: it refuses every handshake.
 type Snapshot struct {
 	generation      uint64
 	trustGeneration uint64
@@ -47,6 +47,12 @@ type parts struct {
 	trustGeneration uint64
 	roots           *x509.CertPool
 	tickets         func() *tls.Config
+}
+
+// keepTrust goes on with the trust of the snapshot before, which is the same.
+func (p *parts) keepTrust(before *Snapshot) {
+	p.tickets, p.trustGeneration = before.tickets, before.trustGeneration
+	p.cas, p.roots = before.cas, before.roots
 }
 
 func newSnapshot(p parts) *Snapshot {

@@ -1,7 +1,9 @@
 package tlsx
 
 // A Source hands out the current snapshot: files, memory, SPIFFE and key stores
-// all look alike. Implementations are safe for concurrent use.
+// all look alike. Implementations are safe for concurrent use. One that changes
+// makes each snapshot but the first with [Snapshot.Next]: its generations tell
+// servers which open connections to judge anew.
 type Source interface {
 	// Current returns the snapshot to use now. It takes no lock, does no I/O
 	// and never returns nil after a successful start. Handshakes call it.
