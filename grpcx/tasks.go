@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
-	"time"
 )
 
 // taskGroup runs the background tasks of a server.
@@ -62,25 +61,36 @@ func (g *taskGroup) startLocked(t *task) {
 	go func() {
 		defer close(t.done)
 		defer cancel()
-		returned := false
-		defer func() {
-			if !returned {
-				t.err = fmt.Errorf("panic or Goexit: %v\n%s", recover(), debug.Stack())
-			}
-			if t.err != nil && !(ctx.Err() != nil && errors.Is(t.err, context.Canceled)) {
-				t.err = fmt.Errorf("grpcx: task %s: %w", t.name, t.err)
-				select {
-				case g.failed <- t.err:
-				default:
-				}
-			} else {
-				t.err = nil
-			}
-		}()
-		t.err = t.run(ctx)
-		returned = true
+		defer t.report(ctx, g.failed) // after a Goexit too
+		t.call(ctx)
 	}()
 }
+
+// report tells of a failure. It is none to end as one was told to.
+func (t *task) report(ctx context.Context, failed chan<- error) {
+	if t.err == nil || ctx.Err() != nil && errors.Is(t.err, context.Canceled) {
+		t.err = nil
+		return
+	}
+	t.err = fmt.Errorf("grpcx: task %s: %w", t.name, t.err)
+	select {
+	case failed <- t.err:
+	default:
+	}
+}
+
+// call runs the task and makes an error of a panic.
+func (t *task) call(ctx context.Context) {
+	defer func() {
+		if v := recover(); v != nil {
+			t.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	t.err = errGoexit // unless it returns
+	t.err = t.run(ctx)
+}
+
+var errGoexit = errors.New("it called runtime.Goexit")
 
 // close refuses further tasks.
 func (g *taskGroup) close() {
@@ -110,65 +120,4 @@ func (g *taskGroup) stop(left *budget) (errs []error, stuck []string) {
 		}
 	}
 	return errs, stuck
-}
-
-// budget is the time that Drain.Stop leaves. Each step may take half of what
-// is left, so that one that hangs leaves something to those after it.
-type budget struct {
-	deadline time.Time
-	hurry    <-chan struct{} // leaves next to nothing
-	hurried  bool
-}
-
-const (
-	// hurriedStep is what a step may take once the drain is cut short.
-	hurriedStep = 50 * time.Millisecond
-	// hurriedTotal is what all steps together may take then.
-	hurriedTotal = 200 * time.Millisecond
-)
-
-func newBudget(d time.Duration, hurry <-chan struct{}) *budget {
-	return &budget{deadline: time.Now().Add(d), hurry: hurry}
-}
-
-func (b *budget) step() time.Duration {
-	if !b.hurried && isClosed(b.hurry) {
-		b.hurried = true
-		if d := time.Now().Add(hurriedTotal); d.Before(b.deadline) {
-			b.deadline = d
-		}
-	}
-	step := time.Until(b.deadline) / 2
-	if b.hurried {
-		step = min(step, hurriedStep)
-	}
-	return step
-}
-
-// wait waits for done, for one step at the most.
-func (b *budget) wait(done <-chan struct{}) bool { return b.waitOr(done, func() {}) }
-
-// waitOr is wait; it calls tell when the drain is cut short meanwhile.
-func (b *budget) waitOr(done <-chan struct{}, tell func()) bool {
-	if isClosed(done) {
-		return true
-	}
-	timer := time.NewTimer(b.step())
-	defer timer.Stop()
-	hurry := b.hurry
-	if b.hurried {
-		hurry = nil
-	}
-	for {
-		select {
-		case <-done:
-			return true
-		case <-timer.C:
-			return false
-		case <-hurry:
-			hurry = nil
-			tell()
-			timer.Reset(b.step())
-		}
-	}
 }

@@ -257,8 +257,11 @@ func (k *trustKeeper) lapsed(now time.Time) []*peerRecord {
 
 // recheck judges connections anew and acts on those that fail.
 func (k *trustKeeper) recheck(by *tlsx.Snapshot, peers []*peerRecord) {
-	fallen := map[tlsx.PeerReason]int{}
-	var example error
+	type fall struct {
+		connections int
+		example     error
+	}
+	falls := map[tlsx.PeerReason]fall{}
 	for _, p := range peers {
 		identity, err := by.Recheck(*p.state, time.Now())
 		if err == nil {
@@ -266,14 +269,13 @@ func (k *trustKeeper) recheck(by *tlsx.Snapshot, peers []*peerRecord) {
 			continue
 		}
 		if reason := tlsx.RefusalReason(err); k.distrust(p, by, reason) {
-			example = err
-			fallen[reason]++
+			falls[reason] = fall{falls[reason].connections + 1, err}
 		}
 	}
-	for reason, n := range fallen {
+	for reason, f := range falls {
 		k.log().Warn("grpcx: open connections are no longer accepted",
-			slog.Int("connections", n), slog.String("reason", string(reason)),
-			slog.String("action", k.actionFor(reason).String()), slog.Any("example", example))
+			slog.Int("connections", f.connections), slog.String("reason", string(reason)),
+			slog.String("action", k.actionFor(reason).String()), slog.Any("example", f.example))
 	}
 }
 
