@@ -228,3 +228,15 @@ func ExampleInstrument() {
 	fmt.Println(status.Code(err))
 	// Output: Internal
 }
+
+// Open connections whose peer is no longer accepted are closed at once here;
+// by default they are drained for 30s.
+func ExampleWithDistrust() {
+	srv, err := grpcx.New(grpcx.WithInsecure(), grpcx.WithDistrust(grpcx.Distrust{Action: grpcx.DistrustClose}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	d := srv.Settings().Distrust
+	fmt.Println(d.Action, d.Grace)
+	// Output: close 30s
+}
