@@ -150,7 +150,7 @@ func forbidden(from string, leaves []string, dep *goPackage) string {
 		switch {
 		case isLeaf && target != leaf && (target == "grpcx" || slices.Contains(leaves, target)):
 			return "a leaf imports neither another leaf nor grpcx"
-		case slices.Contains([]string{"internal/assert", "internal/certtest", "internal/leak"}, dep.rel()):
+		case slices.Contains([]string{"internal/assert", "internal/certtest", "internal/cgrouptest", "internal/leak", "internal/vmtest"}, dep.rel()):
 			return "it is for tests of this module only"
 		}
 		return ""

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -11,8 +12,13 @@ import (
 // defaultGCPercent is what the runtime uses when GOGC says nothing.
 const defaultGCPercent = 100
 
-// environment holds the variables as the runtime found them.
-type environment struct{ maxProcs, memLimit, gcPercent string }
+// environment holds the variables as the runtime found them, and the GOMAXPROCS
+// that it began with.
+type environment struct {
+	maxProcs, memLimit, gcPercent, godebug string
+
+	procsAtStart int
+}
 
 // startEnv is read while the program initialises, since the runtime never
 // looks again: what os.Setenv does later must not be mistaken for its choice.
@@ -21,16 +27,27 @@ var startEnv = environment{
 	maxProcs:  os.Getenv("GOMAXPROCS"),
 	memLimit:  os.Getenv("GOMEMLIMIT"),
 	gcPercent: os.Getenv("GOGC"),
+	godebug:   os.Getenv("GODEBUG"),
+
+	procsAtStart: runtime.GOMAXPROCS(0),
+}
+
+// setProcs is what GOMAXPROCS asks for, or 0 when the runtime ignores it.
+func (e environment) setProcs() int {
+	// As runtime.schedinit: what is no positive 32-bit number is ignored.
+	n, err := strconv.ParseInt(e.maxProcs, 10, 32)
+	if err != nil || n <= 0 {
+		return 0
+	}
+	return int(n)
 }
 
 // maxProcs explains a GOMAXPROCS of value, given the variable env.
 func maxProcs(value int64, env string) Snapshot {
-	// As runtime.schedinit: what is no positive 32-bit number is ignored.
-	n, err := strconv.ParseInt(env, 10, 32)
-	switch valid := err == nil && n > 0; {
-	case valid && n == value:
+	switch n := int64(environment{maxProcs: env}.setProcs()); {
+	case n > 0 && n == value:
 		return fromEnv(value, "GOMAXPROCS", env)
-	case valid:
+	case n > 0:
 		return fromCode(value, "runtime.GOMAXPROCS or runtime.SetDefaultGOMAXPROCS", "GOMAXPROCS", env)
 	}
 	reason := "CPU count, affinity and cgroup quota, unless the program called runtime.GOMAXPROCS"

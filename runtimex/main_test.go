@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"testing"
 
+	"github.com/grpcx-go/sdk/internal/cgrouptest"
 	"github.com/grpcx-go/sdk/internal/leak"
 	"github.com/grpcx-go/sdk/runtimex"
 )
@@ -16,17 +17,24 @@ import (
 const childEnv = "RUNTIMEX_TEST_CHILD"
 
 func TestMain(m *testing.M) {
+	cgrouptest.Main()
 	if does := os.Getenv(childEnv); does != "" {
 		child(does)
 		return
 	}
-	leak.Main(m)
+	leak.Main(m, cgrouptest.Close)
 }
 
 // child is a process of its own, because the runtime reads its environment
 // only when a process starts.
 func child(does string) {
 	switch does {
+	case liveMode:
+		if err := live(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	case "report":
 	case "setenv":
 		for _, name := range []string{"GOMAXPROCS", "GOMEMLIMIT", "GOGC"} {

@@ -46,7 +46,7 @@ func Current() Report {
 		{Name: "/gc/gogc:percent"},
 	}
 	metrics.Read(samples[:])
-	return Report{
+	r := Report{
 		GOMAXPROCS: maxProcs(signed(samples[0]), startEnv.maxProcs),
 		GOMEMLIMIT: memLimit(signed(samples[1]), startEnv.memLimit),
 		GOGC:       gcPercent(signed(samples[2]), startEnv.gcPercent),
@@ -56,6 +56,20 @@ func Current() Report {
 		GOARCH:     runtime.GOARCH,
 		GoVersion:  runtime.Version(),
 	}
+	if d := decided.Load(); d != nil {
+		r.GOMAXPROCS = d.procs.unless(r.GOMAXPROCS)
+		r.GOMEMLIMIT = d.memory.unless(r.GOMEMLIMIT)
+		r.GOGC = d.gc.unless(r.GOGC)
+	}
+	return r
+}
+
+// unless returns the decision s, or now if the value has changed since.
+func (s Snapshot) unless(now Snapshot) Snapshot {
+	if s.Value == now.Value {
+		return s
+	}
+	return now
 }
 
 // LogValue implements [slog.LogValuer] as a group with one nested group per

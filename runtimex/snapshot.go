@@ -29,6 +29,12 @@ const (
 	// SourceCode is a value that the program set while it ran, through
 	// package runtime or runtime/debug.
 	SourceCode Source = "code"
+	// SourceCgroup is a value that follows from the limit of a control group.
+	SourceCgroup Source = "cgroup"
+	// SourceProvider is a value that follows from the limit of a [Provider].
+	SourceProvider Source = "provider"
+	// SourceOption is a value that an option of [Apply] asked for.
+	SourceOption Source = "option"
 )
 
 // Snapshot is one setting of the runtime at one moment. It is a plain value
@@ -43,6 +49,10 @@ type Snapshot struct {
 	// Reason is one English clause for people, without a full stop. Its
 	// wording may change between releases.
 	Reason string `json:"reason"`
+	// Levels are the control groups whose limits were weighed, the process's
+	// own first; none where no control group played a part. They are shared:
+	// do not write to them.
+	Levels []Level `json:"levels,omitempty"`
 }
 
 // String returns the value as the environment variable spells it: decimal

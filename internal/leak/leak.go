@@ -15,9 +15,13 @@ const grace = 5 * time.Second
 
 // Main runs the tests of a package and then waits for every goroutine that
 // they started to end. Those still alive after a few seconds are printed and
-// fail the package. Call it from TestMain.
-func Main(m *testing.M) {
+// fail the package. Call it from TestMain. The functions are called after the
+// last test.
+func Main(m *testing.M, atEnd ...func()) {
 	code := m.Run()
+	for _, end := range atEnd {
+		end()
+	}
 	if code == 0 {
 		if left := wait(grace); len(left) > 0 {
 			fmt.Fprintf(os.Stderr, "leak: %d goroutines outlived the tests:\n\n%s\n", len(left), strings.Join(left, "\n\n"))

@@ -1,0 +1,5 @@
+//go:build !race
+
+package runtimex_test
+
+const raceEnabled = false
