@@ -45,11 +45,11 @@
 //     serving, for any server or client; tlsx/devcert makes development ones.
 //   - [github.com/grpcx-go/sdk/healthx]: the gRPC health service with
 //     dependency checks.
-//   - [github.com/grpcx-go/sdk/runtimex]: what the Go runtime decided about
-//     this process, and why.
+//   - [github.com/grpcx-go/sdk/runtimex]: GOMAXPROCS, GOMEMLIMIT and GOGC in
+//     step with the limits of the container, while it runs.
 //
 // The last three depend neither on grpcx nor on each other, so each can be
 // used alone with an existing [google.golang.org/grpc.Server]. The directory
 // examples holds programs to copy, and docs the details: defaults, lifecycle,
-// security.
+// TLS, runtime, security.
 package sdk

@@ -33,8 +33,9 @@
 // # Lifecycle
 //
 // [New], then RegisterService and [Server.Go], then [Server.Run] or
-// [Server.Serve]. Run owns the process: it handles SIGTERM and SIGINT. Serve
-// is a component of a larger program and has no process-global effect. Both
+// [Server.Serve]. Run owns the process: it handles SIGTERM and SIGINT, and
+// keeps GOMAXPROCS and GOMEMLIMIT in step with the container's limits. Serve is
+// a component of a larger program and has no process-global effect. Both
 // return only when the drain is over: nil after a complete one, a
 // [*DrainError] when something had to be abandoned. docs/lifecycle.md has the
 // steps and their bounds.

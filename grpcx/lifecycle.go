@@ -13,9 +13,10 @@ import (
 
 // Run serves until ctx ends, SIGTERM or SIGINT arrives, Shutdown is called, or
 // a task or listener fails, and returns when the drain is over. It owns the
-// process: it takes over SIGTERM and SIGINT while it runs and logs the
-// effective settings. SIGINT skips Drain.Delay; a second signal cuts the drain
-// short.
+// process: while it runs it takes over SIGTERM and SIGINT, and tunes the Go
+// runtime to the limits of the control groups unless RuntimeTuning is switched
+// off. It logs the effective settings. SIGINT skips Drain.Delay; a second
+// signal cuts the drain short.
 //
 // It returns nil after a complete drain, the bind error when an address is in
 // use, a [*DrainError] when something had to be abandoned, and the errors of
@@ -24,6 +25,7 @@ func (s *Server) Run(ctx context.Context) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
+	defer s.tuneRuntime()()
 	return s.run(ctx, signals)
 }
 

@@ -289,9 +289,13 @@ const (
 	// Health serves grpc.health.v1 on the serving port. The registry and the
 	// probe listener work without it.
 	Health Feature = "health"
+	// RuntimeTuning makes [Server.Run], not Serve, keep GOMAXPROCS and
+	// GOMEMLIMIT in step with the limits of the control groups; see
+	// [runtimex.Apply].
+	RuntimeTuning Feature = "runtime-tuning"
 )
 
-var allFeatures = []Feature{Recovery, AccessLog, Health}
+var allFeatures = []Feature{Recovery, AccessLog, Health, RuntimeTuning}
 
 func listenerAddr(lis net.Listener) string {
 	if isNil(lis) {

@@ -1,0 +1,23 @@
+package grpcx
+
+import (
+	"log/slog"
+
+	"github.com/grpcx-go/sdk/runtimex"
+)
+
+// tuneRuntime keeps the Go runtime in step with the limits of the control
+// groups until the returned function is called. Where the program applied
+// runtimex itself, with options of its own, those hold.
+func (s *Server) tuneRuntime() (undo func()) {
+	if s.cfg.without[RuntimeTuning] {
+		return func() {}
+	}
+	c, err := runtimex.Apply(runtimex.WithLogger(s.logger()))
+	if err != nil {
+		// A server with the runtime's own settings is better than none.
+		s.logger().Error("grpcx: the Go runtime is not tuned", slog.Any("error", err))
+		return func() {}
+	}
+	return c.Undo
+}
