@@ -68,7 +68,8 @@ lint-full: ## golangci-lint in every module (its first build takes 10 minutes)
 .PHONY: unit
 unit: ## Unit tests with the race detector in every module
 	@$(call each,go test -count=1 $(TEST_FLAGS) ./...)
-	@echo "== allocation budgets, which the race detector would spoil"; go test -count=1 -run Alloc ./grpcx ./healthx ./tlsx
+	@echo "== allocation budgets and memory limits, which the race detector would spoil"; \
+	go test -count=1 -run 'Alloc|LiveMemory|LiveSpikes' ./grpcx ./healthx ./tlsx ./runtimex
 
 .PHONY: peers
 peers: ## Drain clients in Python and JavaScript (python3-grpcio, npm; not in test)
@@ -76,7 +77,19 @@ peers: ## Drain clients in Python and JavaScript (python3-grpcio, npm; not in te
 
 .PHONY: arm64
 arm64: ## Unit tests of the leaf packages on arm64, emulated by qemu-user
-	@scripts/arm64.sh $(LEAVES:%=./%/...)
+	@CHEAP=./runtimex/... scripts/arm64.sh $(LEAVES:%=./%/...)
+
+.PHONY: test-arm64
+test-arm64: ## The same on 3 CPU models with pages of 4, 16 and 64 KiB (not in test)
+	@MATRIX=all scripts/arm64.sh $(LEAVES:%=./%/...)
+
+# VMFLAGS are flags of internal/vmtest/cmd/vmtest, such as "-v -run Integration".
+PAGES ?= 4k 16k
+RACE ?= ./runtimex/...,./healthx/...
+VMFLAGS ?=
+.PHONY: test-vm
+test-vm: ## cgroup v2 and race tests on PAGES (4k 16k) arm64 kernels (not in test)
+	@PAGES="$(PAGES)" RACE="$(RACE)" scripts/vm.sh $(VMFLAGS) ./runtimex/... ./internal/cgrouptest
 
 .PHONY: examples
 examples: ## Build every example in place and copied out as a new module
