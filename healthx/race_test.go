@@ -3,6 +3,7 @@ package healthx_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +20,8 @@ import (
 // then checks that the last state is the right one and that all streams end.
 func TestConcurrentUse(t *testing.T) {
 	var seen events
-	r := healthx.NewRegistry(quiet, healthx.WithObserver(seen.observe))
+	var logs logBuffer
+	r := healthx.NewRegistry(logs.option(), healthx.WithObserver(seen.observe))
 	_, client := serve(t, r)
 	stop := run(t, r)
 	<-r.Ready()
@@ -81,10 +83,12 @@ func TestConcurrentUse(t *testing.T) {
 	watchers.Wait()
 	expect(t, r, "service0=NOT_SERVING last=NOT_SERVING liveness=SERVING")
 
-	// The events of each entry alternate, and the last one is the present.
+	// The events of each entry alternate, unless the oldest had to be dropped on
+	// a slow machine, and the last one is the present.
+	complete := !strings.Contains(strings.Join(logs.lines(), ""), "health events dropped")
 	last := map[string]healthx.Status{}
 	for _, e := range eventsOf[healthx.StatusChanged](seen.take()) {
-		assert.Equal(t, e.From, last[e.Service], e.Service)
+		assert.True(t, !complete || e.From == last[e.Service], e.Service)
 		assert.True(t, e.To != e.From)
 		last[e.Service] = e.To
 	}
