@@ -154,6 +154,18 @@ func TestLiveThroughput(t *testing.T) {
 	assert.True(t, throughput.GC < .6*balanced.GC, "the collector is not 40 % cheaper")
 }
 
+// TestLiveCompact: the compact mode uses less memory, for more CPU.
+func TestLiveCompact(t *testing.T) {
+	needFullLoad(t)
+	needRealSpeed(t)
+	work := loadSpec{LiveMiB: 80, For: 8 * time.Second}
+	balanced := runLoad(t, 0, work, liveSpec{})
+	compact := runLoad(t, 0, work, liveSpec{Mode: runtimex.Compact})
+	t.Logf("balanced: %v", balanced)
+	t.Logf("compact: %v", compact)
+	assert.True(t, compact.peak < balanced.peak*85/100, "not 15 % less memory")
+}
+
 // TestLiveMemoryHigh: a limit below memory.high keeps the kernel from
 // throttling the process, which one below memory.max alone does not.
 func TestLiveMemoryHigh(t *testing.T) {

@@ -125,6 +125,21 @@ func TestRuntimeLagsAtApply(t *testing.T) {
 	assert.Equal(t, rt.Calls, []string{"SetDefaultGOMAXPROCS"})
 }
 
+// TestUndoOfOverriddenEnv: the runtime may have followed a change by itself since
+// the last look, and the variable has its way again all the same.
+func TestUndoOfOverriddenEnv(t *testing.T) {
+	tree := newTree("/pod/app")
+	tree.cpu("/pod/app", 3)
+	rt := runtimex.NewFakeRuntime(8)
+	rt.Native, rt.Procs, rt.Custom = 3, 7, true
+	c := apply(t, runtimex.FakeHost{FS: tree, CPUs: 8, Runtime: rt, GOMAXPROCS: "7"}, runtimex.OverrideEnv(), runtimex.WithPollInterval(-1))
+	assert.Equal(t, rt.Procs, 3)
+	rt.Native, rt.Procs = 5, 5
+	c.Undo()
+	assert.Equal(t, rt.Procs, 7)
+	assert.Equal(t, rt.Custom, true)
+}
+
 // TestRuntimeIsWrong: the runtime should arrive at the same number and does not.
 // It is asked once, and not again while nothing changes.
 func TestRuntimeIsWrong(t *testing.T) {

@@ -240,8 +240,8 @@ func (k *procsKnob) undo() {
 	switch {
 	case !k.touched || k.byOthers || !k.ours && k.prevDefault:
 		// There is nothing of ours.
-	case k.rt.procs() != k.last:
-		// Changed since the last look, and not by us.
+	case k.ours && k.rt.procs() != k.last:
+		// Changed since the last look, and neither by us nor by the runtime.
 	case k.prevDefault:
 		k.rt.setDefaultProcs()
 	default:
