@@ -100,9 +100,10 @@ func (e *engine) stop() {
 	if e.watch != nil {
 		e.watch.close()
 	}
+	limits, _ := e.read() // what could not be read was reported
 	e.closeReader()
 	decided.Store(nil)
-	e.procs.undo()
+	e.procs.undo(limits)
 	e.memory.undo()
 	e.gc.undo()
 }

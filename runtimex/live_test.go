@@ -134,6 +134,7 @@ func TestUndoOfOverriddenEnv(t *testing.T) {
 	rt.Native, rt.Procs, rt.Custom = 3, 7, true
 	c := apply(t, runtimex.FakeHost{FS: tree, CPUs: 8, Runtime: rt, GOMAXPROCS: "7"}, runtimex.OverrideEnv(), runtimex.WithPollInterval(-1))
 	assert.Equal(t, rt.Procs, 3)
+	tree.cpu("/pod/app", 5)
 	rt.Native, rt.Procs = 5, 5
 	c.Undo()
 	assert.Equal(t, rt.Procs, 7)

@@ -236,11 +236,11 @@ func (k *procsKnob) set(n int) {
 
 // undo puts back what was there before Apply, unless the program has set
 // something else since.
-func (k *procsKnob) undo() {
-	switch {
+func (k *procsKnob) undo(l Limits) {
+	switch now := k.rt.procs(); {
 	case !k.touched || k.byOthers || !k.ours && k.prevDefault:
 		// There is nothing of ours.
-	case k.ours && k.rt.procs() != k.last:
+	case now != k.last && (k.ours || now != k.nativeProcs(l)):
 		// Changed since the last look, and neither by us nor by the runtime.
 	case k.prevDefault:
 		k.rt.setDefaultProcs()
