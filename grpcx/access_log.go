@@ -2,9 +2,11 @@ package grpcx
 
 import (
 	"log/slog"
+	"strconv"
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
@@ -47,7 +49,7 @@ func (c *call) log(err, cause error, id string) {
 }
 
 func (c *call) attrs(code codes.Code) []slog.Attr {
-	attrs := make([]slog.Attr, 0, 8)
+	attrs := make([]slog.Attr, 0, 10)
 	attrs = append(attrs,
 		slog.String("rpc.method", c.method.name),
 		slog.String("rpc.response.status_code", codeName(code)),
@@ -55,6 +57,9 @@ func (c *call) attrs(code codes.Code) []slog.Attr {
 	if c.method == c.path.unknown {
 		original, _ := grpc.Method(c.Context)
 		attrs = append(attrs, slog.String("rpc.method_original", truncate(original, maxLoggedName)))
+	}
+	if span := trace.SpanContextFromContext(c.Context); span.IsValid() {
+		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
 	}
 	if p, ok := peer.FromContext(c.Context); ok && p.Addr != nil {
 		attrs = append(attrs, slog.String("network.peer.address", p.Addr.String()))
@@ -105,7 +110,7 @@ func codeName(code codes.Code) string {
 	if int(code) < len(codeNames) {
 		return codeNames[code]
 	}
-	return code.String()
+	return "CODE(" + strconv.FormatUint(uint64(code), 10) + ")"
 }
 
 // rateLimit lets one event a second through and counts the others.

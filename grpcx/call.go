@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -22,6 +23,7 @@ type call struct {
 	start  time.Time
 	decode func(any) error // of a unary call
 
+	span     trace.Span                    // when it is recording; nil otherwise
 	returned bool                          // the handler returned; else it panicked or called Goexit
 	aborted  atomic.Pointer[status.Status] // what abort told the client
 	cancel   func()                        // releases the policy's deadline
@@ -47,8 +49,8 @@ func callFrom(ctx context.Context) *call {
 func (p *callPath) unary(m *method, handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (reply any, err error) {
 		c := &call{Context: ctx, path: p, method: m, decode: decode}
-		c.begin()
 		defer c.end(&err)
+		c.begin()
 		if err = c.admit(); err == nil {
 			reply, err = handler(srv, c, c.recv, interceptor)
 		}
@@ -67,6 +69,9 @@ func (c *call) recv(msg any) error {
 func (c *call) begin() {
 	c.start = time.Now()
 	c.method.inFlight.Add(1)
+	if t := c.path.telemetry; t != nil {
+		t.begin(c)
+	}
 	if c.method.timeout > 0 {
 		c.setDeadline(c.start.Add(c.method.timeout))
 	}
@@ -119,15 +124,21 @@ func (c *call) end(err *error) {
 	if c.cancel != nil {
 		defer c.cancel()
 	}
-	if !c.returned {
-		if c.path.recover {
-			*err = c.crashed(recover(), debug.Stack())
-		}
-		return
+	switch {
+	case c.returned && *err == nil && c.method.log != LogAll:
+		// The usual case.
+	case c.returned:
+		c.conclude(err)
+	case c.path.recover:
+		*err = c.crashed(recover(), debug.Stack())
 	}
-	if *err == nil && c.method.log != LogAll {
-		return // the usual case
+	if t := c.path.telemetry; t != nil {
+		t.end(c, *err)
 	}
+}
+
+// conclude gives the client the error that it may see, and the log the rest.
+func (c *call) conclude(err *error) {
 	cause, id := *err, ""
 	if cause != nil && c.cancel != nil && errors.Is(c.Err(), context.DeadlineExceeded) {
 		c.timedOut() // in the same words, whoever noticed first

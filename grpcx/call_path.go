@@ -21,6 +21,7 @@ type callPath struct {
 	table     *connTable      // nil for an instrumented registrar
 	keeper    *trustKeeper    // nil without TLS of a Server
 	drain     <-chan struct{} // closed when the server drains; nil likewise
+	telemetry *telemetry      // set before the first call; nil: nothing is recorded
 
 	unknown    *method // for calls of methods that are not registered
 	unknownLog rateLimit
@@ -88,12 +89,31 @@ func (p *callPath) weave(desc *grpc.ServiceDesc, streams bool) *grpc.ServiceDesc
 	return &woven
 }
 
+// record makes calls be recorded. It is called before the first of them.
+func (p *callPath) record(t *telemetry) {
+	if t.idle() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.telemetry = t
+	for _, m := range p.registered.Load().methods {
+		m.telemetry = t.method(m)
+	}
+	p.unknown.telemetry = t.method(p.unknown)
+}
+
 // lookup finds a registered method, or the one for unknown names.
 func (p *callPath) lookup(fullMethod string) *method {
 	if m := p.registered.Load().methods[fullMethod]; m != nil {
 		return m
 	}
 	return p.unknown
+}
+
+// all returns the registered methods and the one for unknown names, in no order.
+func (p *callPath) all() []*method {
+	return append(slices.Collect(maps.Values(p.registered.Load().methods)), p.unknown)
 }
 
 // running lists the methods with calls in flight, sorted.

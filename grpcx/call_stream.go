@@ -36,8 +36,8 @@ func (p *callPath) stream(m *method, handler grpc.StreamHandler) grpc.StreamHand
 
 func (p *callPath) runStream(m *method, srv any, ss grpc.ServerStream, handler grpc.StreamHandler) (err error) {
 	s := &streamCall{call{Context: ss.Context(), path: p, method: m}, ss}
-	s.begin()
 	defer s.end(&err)
+	s.begin()
 	if err = s.admit(); err == nil {
 		err = handler(srv, s)
 	}

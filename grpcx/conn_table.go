@@ -20,6 +20,8 @@ type connTable struct {
 	byAddr   map[net.Addr]*conn // the open connections
 	draining bool               // every connection counts as draining
 	refusing bool               // new connections are closed at once
+	accepted uint64             // connections, ever
+	refused  uint64             // connections above max, ever
 	awaiting int                // connections that still owe a GOAWAY
 	allAway  chan struct{}      // closed when awaiting reaches 0
 	wasFull  bool               // said once, until there is room again
@@ -46,6 +48,7 @@ func (t *connTable) admit(raw net.Conn) (net.Conn, bool) {
 		return nil, false
 	}
 	if t.max >= 0 && len(t.byAddr) >= t.max {
+		t.refused++
 		if !t.wasFull && t.saysFull.passes() {
 			t.wasFull = true
 			t.log().Warn("grpcx: too many connections; closing new ones until others end",
@@ -56,7 +59,16 @@ func (t *connTable) admit(raw net.Conn) (net.Conn, bool) {
 	}
 	c.drained = t.draining
 	t.byAddr[c.addr] = c
+	t.accepted++
 	return wrapped, true
+}
+
+// counts returns how many connections were accepted, and how many refused
+// because there were too many.
+func (t *connTable) counts() (accepted, refused uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.accepted, t.refused
 }
 
 func (t *connTable) establish(c *conn) {

@@ -13,3 +13,6 @@ func (s *Server) RunWithSignals(ctx context.Context, signals <-chan os.Signal) e
 
 // Warnings are what Serve would warn of.
 func (s *Server) Warnings() []string { return s.cfg.warnings }
+
+// IsUnset lets a test pin the types of OpenTelemetry's own default providers.
+var IsUnset = isUnset

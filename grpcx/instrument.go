@@ -7,12 +7,13 @@ import (
 )
 
 // Instrument returns a registrar that weaves the call path of this package
-// (recovery, access log, per-method policy, first-message timeout) around the
+// (telemetry, recovery, access log, per-method policy, first-message timeout) around the
 // services registered through it, and registers them with reg: a grpc.Server
 // that the program built by hand. The server's own options stay as they are.
 //
 // Of the options only those of the call path apply: WithLogger, WithMethods,
-// WithLimits with FirstMessageTimeout alone, Without, and Options of these;
+// WithLimits with FirstMessageTimeout alone, WithTracerProvider,
+// WithMeterProvider, WithPropagator, WithTelemetry, Without, and Options of these;
 // any other is an error. Panics in stream interceptors of reg are outside
 // what is woven; [New] covers those too.
 func Instrument(reg grpc.ServiceRegistrar, opts ...Option) (grpc.ServiceRegistrar, error) {
@@ -32,6 +33,11 @@ func Instrument(reg grpc.ServiceRegistrar, opts ...Option) (grpc.ServiceRegistra
 		}
 		return slog.Default()
 	})
+	t, err := newTelemetry(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	path.record(t)
 	return &instrumented{reg, path}, nil
 }
 

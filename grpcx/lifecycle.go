@@ -92,6 +92,7 @@ func (s *Server) serve(ctx context.Context, signals <-chan os.Signal, given []ne
 	}
 	defer close(s.done)
 	r := &run{Server: s, failed: make(chan error, 1)}
+	defer r.endMetrics()
 	err := r.prepare(ctx, given)
 	if err != nil {
 		return errors.Join(append([]error{err}, r.undo()...)...)
@@ -105,6 +106,16 @@ func (s *Server) serve(ctx context.Context, signals <-chan os.Signal, given []ne
 	}
 	s.logger().Info("grpcx: stopped")
 	return nil
+}
+
+// endMetrics makes the instruments of the server be read no longer.
+func (r *run) endMetrics() {
+	if r.unobserve == nil {
+		return
+	}
+	if err := r.unobserve(); err != nil {
+		r.logger().Error("grpcx: the metrics of the server are still registered", slog.Any("error", err))
+	}
 }
 
 // begin claims the one life that a server has.

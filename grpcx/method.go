@@ -16,7 +16,10 @@ type method struct {
 	oneShot  bool   // takes exactly one request message
 	timeout  time.Duration
 	log      LogMode
+	noSpans  bool
 	inFlight atomic.Int64
+
+	telemetry *methodTelemetry // nil as long as there is nothing to record to
 }
 
 // unknownName is the rpc.method of calls that no registered method takes.
@@ -33,10 +36,13 @@ func isQuiet(service string) bool {
 // newMethod makes the state of a method; info is nil for a unary one.
 func (p *callPath) newMethod(service, name string, info *grpc.StreamServerInfo) *method {
 	m := &method{name: service + "/" + name, oneShot: info == nil || !info.IsClientStream, log: LogErrors}
+	policy := policyOf(p.policies, "/"+m.name, info)
 	if isQuiet(service) {
 		m.log = LogNone
+		m.noSpans = policy.Spans != SpansOn
+	} else {
+		m.noSpans = policy.Spans == SpansOff
 	}
-	policy := policyOf(p.policies, "/"+m.name, info)
 	if policy.Log != LogDefault {
 		m.log = policy.Log
 	}
@@ -44,5 +50,8 @@ func (p *callPath) newMethod(service, name string, info *grpc.StreamServerInfo) 
 		m.log = LogNone
 	}
 	m.timeout = max(policy.Timeout, 0)
+	if p.telemetry != nil {
+		m.telemetry = p.telemetry.method(m)
+	}
 	return m
 }

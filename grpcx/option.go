@@ -293,9 +293,14 @@ const (
 	// GOMEMLIMIT in step with the limits of the control groups; see
 	// [runtimex.Apply].
 	RuntimeTuning Feature = "runtime-tuning"
+	// Tracing starts a span for each call of the program's services. The
+	// caller's trace and baggage reach handlers without it too.
+	Tracing Feature = "tracing"
+	// Metrics measures every call, and the server itself.
+	Metrics Feature = "metrics"
 )
 
-var allFeatures = []Feature{Recovery, AccessLog, Health, RuntimeTuning}
+var allFeatures = []Feature{Recovery, AccessLog, Health, RuntimeTuning, Tracing, Metrics}
 
 func listenerAddr(lis net.Listener) string {
 	if isNil(lis) {

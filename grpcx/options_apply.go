@@ -8,6 +8,9 @@ import (
 	"net"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
 	"github.com/grpcx-go/sdk/healthx"
@@ -34,6 +37,11 @@ type settings struct {
 	reflection  bool
 	setups      []func(context.Context, *Setup) error
 	without     map[Feature]bool
+
+	telemetry      Telemetry
+	tracerProvider trace.TracerProvider // nil: the global one, likewise the next two
+	meterProvider  metric.MeterProvider
+	propagator     propagation.TextMapPropagator
 
 	envFiles tlsx.Files // from FromEnv
 	given    []string   // the options, printed

@@ -20,6 +20,33 @@ type Policy struct {
 	// Log says which calls the access log shows. Default [LogErrors] for the
 	// services of the program, [LogNone] for health and reflection.
 	Log LogMode
+	// Spans says whether calls get a span. Default yes for the services of the
+	// program, no for health and reflection. Metrics are recorded either way.
+	Spans SpanMode
+}
+
+// SpanMode says whether the calls of a method get a span.
+type SpanMode uint8
+
+const (
+	// SpansDefault leaves the default, or what an earlier policy set.
+	SpansDefault SpanMode = iota
+	// SpansOn starts a span for each call, which the sampler may drop.
+	SpansOn
+	// SpansOff starts none. The caller's trace still reaches the handler.
+	SpansOff
+)
+
+// String returns the mode's name.
+func (m SpanMode) String() string {
+	switch m {
+	case SpansOn:
+		return "on"
+	case SpansOff:
+		return "off"
+	default:
+		return "default"
+	}
 }
 
 // LogMode says which calls of a method the access log shows.
@@ -55,6 +82,9 @@ func (m LogMode) String() string {
 func (p Policy) check() error {
 	if p.Log > LogNone {
 		return optionErrorf("WithMethods", "Log", "is %d; use LogErrors, LogAll or LogNone", p.Log)
+	}
+	if p.Spans > SpansOff {
+		return optionErrorf("WithMethods", "Spans", "is %d; use SpansOn or SpansOff", p.Spans)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -14,6 +16,9 @@ import (
 func (c *call) crashed(value any, stack []byte) error {
 	id := newErrorID()
 	st := status.New(codes.Internal, "internal error, id "+id)
+	if t := c.path.telemetry; t != nil && t.panics != nil {
+		t.panics.Add(c, 1, metric.WithAttributes(semconv.RPCMethod(c.method.name)))
+	}
 	msg := "grpcx: panic in a handler"
 	attrs := append(c.attrs(codes.Internal), slog.String("error.id", id))
 	if value != nil {

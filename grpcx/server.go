@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
 	"github.com/grpcx-go/sdk/healthx"
+	"github.com/grpcx-go/sdk/runtimex"
 )
 
 // Server is a gRPC server with its lifecycle. Make one with [New], register
@@ -45,6 +47,8 @@ type Server struct {
 
 	addrs     []net.Addr
 	probeAddr net.Addr
+
+	tuning atomic.Pointer[runtimex.Controller] // while Run tunes the runtime
 }
 
 type registration struct {

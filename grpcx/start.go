@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"google.golang.org/grpc"
 )
 
@@ -24,6 +26,7 @@ type run struct {
 	healthDone chan struct{}
 	stopTLS    context.CancelFunc
 	tlsDone    []chan struct{}
+	unobserve  func() error // nil without metrics
 }
 
 // prepare binds the listeners, so that an address in use is an error at once
@@ -38,6 +41,15 @@ func (r *run) prepare(ctx context.Context, given []net.Listener) error {
 			return &OptionError{Option: "WithSetup", Err: err}
 		}
 	}
+	t, err := newTelemetry(&r.cfg)
+	if err != nil {
+		return err
+	}
+	if mp := r.cfg.metering(); mp != nil {
+		if r.unobserve, err = r.observeServer(mp.Meter(scopeName, metric.WithSchemaURL(semconv.SchemaURL))); err != nil {
+			return err
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cfg.reflection {
@@ -46,6 +58,7 @@ func (r *run) prepare(ctx context.Context, given []net.Listener) error {
 	if len(r.problems) > 0 {
 		return errors.Join(r.problems...)
 	}
+	r.path.record(t)
 	if r.buildLocked() == nil {
 		return r.buildErr
 	}

@@ -19,5 +19,6 @@ func (s *Server) tuneRuntime() (undo func()) {
 		s.logger().Error("grpcx: the Go runtime is not tuned", slog.Any("error", err))
 		return func() {}
 	}
+	s.tuning.Store(c)
 	return c.Undo
 }

@@ -1,0 +1,110 @@
+package grpcx
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	otelcodes "go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+)
+
+// begin reads the caller's trace and starts the span.
+func (t *telemetry) begin(c *call) {
+	ctx := t.extract(c.Context)
+	mt := c.method.telemetry
+	if !mt.spans {
+		c.Context = ctx
+		return
+	}
+	opts := mt.spanStart
+	if t.public {
+		opts = append(slices.Clip(opts), trace.WithNewRoot())
+		if caller := trace.SpanContextFromContext(ctx); caller.IsValid() && caller.IsRemote() {
+			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: caller}))
+		}
+	}
+	ctx, span := t.tracer.Start(ctx, c.method.name, opts...)
+	if span.IsRecording() {
+		c.span = span
+		t.describe(ctx, c)
+	}
+	c.Context = ctx
+}
+
+// describe adds the attributes that differ from call to call.
+func (t *telemetry) describe(ctx context.Context, c *call) {
+	attrs := make([]attribute.KeyValue, 0, 8)
+	if p, ok := peer.FromContext(ctx); ok && p.LocalAddr != nil {
+		attrs = appendAddress(attrs, p.LocalAddr)
+	}
+	if c.method == c.path.unknown {
+		original, _ := grpc.Method(ctx)
+		if len(original) > 0 {
+			original = original[1:]
+		}
+		attrs = append(attrs, semconv.RPCMethodOriginal(truncate(original, maxLoggedName)))
+	}
+	if t.identity {
+		if id, ok := PeerIdentity(ctx); ok {
+			attrs = append(attrs, attribute.String("grpcx.peer.identity", id.String()))
+		}
+	}
+	for _, key := range t.metadata {
+		if values := metadata.ValueFromIncomingContext(ctx, key.name); len(values) > 0 {
+			attrs = append(attrs, key.key.StringSlice(values))
+		}
+	}
+	c.span.SetAttributes(attrs...)
+}
+
+func appendAddress(attrs []attribute.KeyValue, addr net.Addr) []attribute.KeyValue {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return append(attrs, semconv.ServerAddress(addr.String()))
+	}
+	attrs = append(attrs, semconv.ServerAddress(host))
+	if n, err := strconv.Atoi(port); err == nil {
+		attrs = append(attrs, semconv.ServerPort(n))
+	}
+	return attrs
+}
+
+// end records how the call went. err is what the client got.
+func (t *telemetry) end(c *call, err error) {
+	st := status.Convert(err)
+	if !c.returned && err == nil {
+		st = status.New(codes.Internal, "the handler did not return") // and recovery is off
+	}
+	if aborted := c.aborted.Load(); aborted != nil {
+		st = aborted
+	}
+	mt := c.method.telemetry
+	r := mt.of(t, st.Code())
+	if c.span != nil {
+		if isServerError(st.Code()) {
+			c.span.SetStatus(otelcodes.Error, st.Message())
+		}
+		c.span.SetAttributes(r.status)
+		c.span.End()
+	}
+	if t.duration == nil && t.oldDuration == nil {
+		return
+	}
+	elapsed := time.Since(c.start).Seconds()
+	if t.oldDuration != nil && t.oldDuration.Enabled(c) {
+		t.oldDuration.Record(c, elapsed*1000, r.recordOld...)
+	}
+	if t.duration != nil && t.duration.Enabled(c) {
+		t.duration.Record(c, elapsed, r.record...)
+	}
+}
