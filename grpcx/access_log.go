@@ -2,6 +2,7 @@ package grpcx
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ import (
 // what the client got, cause what the handler returned.
 func (c *call) log(err, cause error, id string) {
 	code := status.Code(err)
-	if c.method.log == LogNone || c.method.log == LogErrors && !isServerError(code) {
+	if !c.logs(code) {
 		return
 	}
 	level := levelOf(code)
@@ -46,6 +47,20 @@ func (c *call) log(err, cause error, id string) {
 		attrs = append(attrs, slog.Uint64("suppressed", dropped))
 	}
 	log.LogAttrs(c, level, "grpcx: call", attrs...)
+}
+
+// logs reports whether the method's policy shows a call that ended so.
+func (c *call) logs(code codes.Code) bool {
+	switch m := c.method; m.log {
+	case LogAll:
+		return true
+	case LogErrors:
+		return isServerError(code) ||
+			m.slow > 0 && time.Since(c.start) >= m.slow ||
+			m.sample > 0 && rand.Float64() < m.sample
+	default:
+		return false
+	}
 }
 
 func (c *call) attrs(code codes.Code) []slog.Attr {

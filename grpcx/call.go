@@ -125,7 +125,7 @@ func (c *call) end(err *error) {
 		defer c.cancel()
 	}
 	switch {
-	case c.returned && *err == nil && c.method.log != LogAll:
+	case c.returned && *err == nil && !c.method.logsSuccess():
 		// The usual case.
 	case c.returned:
 		c.conclude(err)

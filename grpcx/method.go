@@ -16,11 +16,16 @@ type method struct {
 	oneShot  bool   // takes exactly one request message
 	timeout  time.Duration
 	log      LogMode
+	slow     time.Duration // to log; 0: none
+	sample   float64       // to log
 	noSpans  bool
 	inFlight atomic.Int64
 
 	telemetry *methodTelemetry // nil as long as there is nothing to record to
 }
+
+// logsSuccess reports whether a call that succeeded may be in the log.
+func (m *method) logsSuccess() bool { return m.log == LogAll || m.slow > 0 || m.sample > 0 }
 
 // unknownName is the rpc.method of calls that no registered method takes.
 const unknownName = "_OTHER"
@@ -50,6 +55,9 @@ func (p *callPath) newMethod(service, name string, info *grpc.StreamServerInfo) 
 		m.log = LogNone
 	}
 	m.timeout = max(policy.Timeout, 0)
+	if m.log == LogErrors {
+		m.slow, m.sample = max(policy.LogSlow, 0), max(policy.LogSample, 0)
+	}
 	if p.telemetry != nil {
 		m.telemetry = p.telemetry.method(m)
 	}

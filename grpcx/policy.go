@@ -20,6 +20,14 @@ type Policy struct {
 	// Log says which calls the access log shows. Default [LogErrors] for the
 	// services of the program, [LogNone] for health and reflection.
 	Log LogMode
+	// LogSlow makes [LogErrors] show calls that took at least this long, too.
+	// For a stream that is its whole life. Default none; negative is none, where
+	// an earlier policy set one.
+	LogSlow time.Duration
+	// LogSample makes [LogErrors] show this share of the other calls, too, from
+	// 0 to 1, chosen at random. Default none; negative is none, where an earlier
+	// policy set one.
+	LogSample float64
 	// Spans says whether calls get a span. Default yes for the services of the
 	// program, no for health and reflection. Metrics are recorded either way.
 	Spans SpanMode
@@ -82,6 +90,9 @@ func (m LogMode) String() string {
 func (p Policy) check() error {
 	if p.Log > LogNone {
 		return optionErrorf("WithMethods", "Log", "is %d; use LogErrors, LogAll or LogNone", p.Log)
+	}
+	if !(p.LogSample <= 1) { // or NaN
+		return optionErrorf("WithMethods", "LogSample", "is %v; use a share from 0 to 1, such as 0.01", p.LogSample)
 	}
 	if p.Spans > SpansOff {
 		return optionErrorf("WithMethods", "Spans", "is %d; use SpansOn or SpansOff", p.Spans)
