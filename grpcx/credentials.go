@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"time"
 
 	"google.golang.org/grpc/credentials"
 
@@ -28,6 +29,7 @@ var errNoH2 = errors.New("grpcx: the client did not offer the ALPN protocol h2, 
 // ServerHandshake runs the handshake. The AuthInfo is exactly a
 // credentials.TLSInfo, by value: authorisation code asserts that type.
 func (c *serverCreds) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	start := time.Now()
 	snapshot := c.source.Current()
 	secured := tls.Server(raw, snapshot.ServerConfig())
 	err := secured.HandshakeContext(context.Background()) // bounded by the deadline that grpc-go set
@@ -36,7 +38,7 @@ func (c *serverCreds) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthI
 		err = errNoH2
 	}
 	if err != nil {
-		return nil, nil, c.fail(secured, err)
+		return nil, nil, c.fail(secured, start, err)
 	}
 	info := credentials.TLSInfo{
 		State:          state,
@@ -49,16 +51,18 @@ func (c *serverCreds) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthI
 	}
 	if tc.under != nil && c.keeper != nil {
 		if err := c.keeper.track(tc, snapshot, state); err != nil {
-			return nil, nil, c.fail(secured, err)
+			return nil, nil, c.fail(secured, start, err)
 		}
+		c.keeper.measure(start, handshakeOutcome(state.DidResume))
 	}
 	return tc, info, nil
 }
 
-func (c *serverCreds) fail(conn *tls.Conn, err error) error {
+func (c *serverCreds) fail(conn *tls.Conn, start time.Time, err error) error {
 	_ = conn.Close()
 	if c.keeper != nil {
 		c.keeper.refuse(err)
+		c.keeper.measure(start, reasonName(tlsx.RefusalReason(err)))
 	}
 	c.table.log().Debug("grpcx: TLS handshake failed",
 		slog.String("network.peer.address", conn.RemoteAddr().String()),

@@ -127,11 +127,19 @@ func (s *Server) drainPhase() int64 {
 func outcome(value string) attribute.KeyValue { return attribute.String("grpcx.outcome", value) }
 
 func (s *Server) observeTLS(o *observables) {
+	duration, err := o.meter.Float64Histogram("grpcx.tls.handshake.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long TLS handshakes took, by outcome as grpcx.tls.handshakes."),
+		metric.WithExplicitBucketBoundaries(durationBuckets...))
+	if err != nil {
+		o.errs = append(o.errs, err)
+	} else {
+		s.keeper.handshakeTime = duration
+	}
 	o.counter("grpcx.tls.handshakes", "{handshake}", "TLS handshakes, by outcome: ok, resumed, or what was wrong with the peer.",
 		func(report func(uint64, ...attribute.KeyValue)) {
 			status := s.keeper.status()
-			report(status.Handshakes-status.Resumed, outcome("ok"))
-			report(status.Resumed, outcome("resumed"))
+			report(status.Handshakes-status.Resumed, outcome(handshakeOutcome(false)))
+			report(status.Resumed, outcome(handshakeOutcome(true)))
 			for reason, n := range status.Refused {
 				report(n, outcome(reasonName(reason)))
 			}
@@ -158,6 +166,11 @@ func (s *Server) observeTLS(o *observables) {
 					value = 1
 				}
 				report(value)
+			})
+		o.counter("grpcx.tls.reloads", "{reload}", "Changes of the TLS files, by outcome: adopted, or failed once for each content and reason.",
+			func(report func(uint64, ...attribute.KeyValue)) {
+				report(s.cfg.transport.reloads.adopted.Load(), outcome("adopted"))
+				report(s.cfg.transport.reloads.failed.Load(), outcome("failed"))
 			})
 	}
 }

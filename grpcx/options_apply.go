@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -56,6 +57,19 @@ type transport struct {
 	options  []tlsx.ReloaderOption
 	source   tlsx.Source    // nil is plaintext, once New has loaded the files
 	reloader *tlsx.Reloader // of the files, which the server runs
+	reloads  *reloadCounts  // of the reloader
+}
+
+// reloadCounts counts what became of changes of the TLS files.
+type reloadCounts struct{ adopted, failed atomic.Uint64 }
+
+func (c *reloadCounts) observe(event tlsx.Event) {
+	switch event.(type) {
+	case tlsx.Reloaded:
+		c.adopted.Add(1)
+	case tlsx.ReloadFailed:
+		c.failed.Add(1)
+	}
 }
 
 type namedCheck struct {
@@ -107,12 +121,14 @@ func (s *settings) loadTransport() {
 		s.errs = append(s.errs, optionErrorf("WithTLSFiles", "",
 			"no transport security was chosen; use WithTLSFiles (or WithTLS) for mutual TLS, or WithInsecure to say that this server may speak plaintext"))
 	case "WithTLSFiles":
-		reloader, err := tlsx.NewReloader(t.files, append(s.reloaderOptions(), t.options...)...)
+		reloads := new(reloadCounts)
+		opts := append(s.reloaderOptions(), tlsx.WithObserver(reloads.observe))
+		reloader, err := tlsx.NewReloader(t.files, append(opts, t.options...)...)
 		if err != nil {
 			s.errs = append(s.errs, tlsErrors(err)...)
 			return
 		}
-		t.source, t.reloader = reloader, reloader
+		t.source, t.reloader, t.reloads = reloader, reloader, reloads
 	}
 	if t.source == nil {
 		return

@@ -12,6 +12,8 @@ import (
 
 	"google.golang.org/grpc/peer"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/grpcx-go/sdk/tlsx"
 )
 
@@ -35,6 +37,9 @@ type trustKeeper struct {
 	refused, distrusted map[tlsx.PeerReason]uint64
 
 	wake chan struct{} // something is due earlier than the timer knows
+
+	// handshakeTime is set before connections are accepted; nil: not measured.
+	handshakeTime metric.Float64Histogram
 }
 
 // peerRecord is an open connection and who is at its other end.
@@ -95,6 +100,20 @@ func (k *trustKeeper) count(state tls.ConnectionState) {
 	if state.DidResume {
 		k.resumed.Add(1)
 	}
+}
+
+// measure records how long a handshake took.
+func (k *trustKeeper) measure(start time.Time, how string) {
+	if h := k.handshakeTime; h != nil {
+		h.Record(context.Background(), time.Since(start).Seconds(), metric.WithAttributes(outcome(how)))
+	}
+}
+
+func handshakeOutcome(resumed bool) string {
+	if resumed {
+		return "resumed"
+	}
+	return "ok"
 }
 
 // refuse counts a handshake that failed.
