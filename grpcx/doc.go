@@ -42,13 +42,16 @@
 //
 // # The call path
 //
-// Registering a service weaves recovery, access log, per-method policy and
-// in-flight accounting around each method; there is no stats handler and no
-// interceptor of ours around unary calls. From the outside in:
+// Registering a service weaves telemetry, recovery, access log, per-method
+// policy and in-flight accounting around each method; there is no stats handler
+// and no interceptor of ours around unary calls. From the outside in:
 //
-//	call record -> access log -> recovery -> deadline -> user interceptors -> handler
+//	call record -> telemetry -> access log -> recovery -> deadline -> user interceptors -> handler
+//
+// Telemetry follows OpenTelemetry's semantic conventions for RPC, and goes to
+// the SDK that the program sets up; docs/telemetry.md lists what is recorded.
 //
 // Interceptors given by option or inside [WithServerOptions] run in the order
 // given, for health and reflection too. The one difference from bare grpc-go
-// is that a failure to send a unary reply is not seen by the access log.
+// is that a failure to send a unary reply is not seen by telemetry and log.
 package grpcx
