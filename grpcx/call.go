@@ -54,6 +54,9 @@ func (p *callPath) unary(m *method, handler grpc.MethodHandler) grpc.MethodHandl
 		if err = c.admit(); err == nil {
 			reply, err = handler(srv, c, c.recv, interceptor)
 		}
+		if err == nil {
+			c.sent(reply)
+		}
 		c.returned = true
 		return reply, err
 	}
@@ -63,6 +66,9 @@ func (p *callPath) unary(m *method, handler grpc.MethodHandler) grpc.MethodHandl
 func (c *call) recv(msg any) error {
 	err := c.decode(msg)
 	c.gotFirstMessage()
+	if err == nil {
+		c.received(msg)
+	}
 	return err
 }
 

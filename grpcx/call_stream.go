@@ -20,6 +20,18 @@ func (s *streamCall) Context() context.Context { return &s.call }
 func (s *streamCall) RecvMsg(msg any) error {
 	err := s.ServerStream.RecvMsg(msg)
 	s.gotFirstMessage()
+	if err == nil {
+		s.received(msg)
+	}
+	return err
+}
+
+// SendMsg sends a response message.
+func (s *streamCall) SendMsg(msg any) error {
+	err := s.ServerStream.SendMsg(msg)
+	if err == nil {
+		s.sent(msg)
+	}
 	return err
 }
 

@@ -28,6 +28,8 @@ type telemetry struct {
 	duration    metric.Float64Histogram       // seconds; nil: not measured
 	oldDuration metric.Float64Histogram       // milliseconds, by the old conventions; nil: not measured
 	panics      metric.Int64Counter           // nil: not counted
+	messages    metric.Int64Counter           // nil: not counted
+	messageSize metric.Int64Histogram
 	convention  convention
 
 	public   bool
@@ -57,7 +59,11 @@ func newTelemetry(cfg *settings) (*telemetry, error) {
 	}
 	var errs []error
 	if mp := cfg.metering(); mp != nil {
-		errs = t.addInstruments(mp.Meter(scopeName, metric.WithSchemaURL(semconv.SchemaURL)))
+		meter := mp.Meter(scopeName, metric.WithSchemaURL(semconv.SchemaURL))
+		errs = t.addInstruments(meter)
+		if cfg.telemetry.Messages {
+			errs = append(errs, t.addMessages(meter))
+		}
 	}
 	if p := cfg.propagator; p != nil {
 		t.propagator = p

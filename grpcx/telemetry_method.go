@@ -15,6 +15,8 @@ type methodTelemetry struct {
 	spanStart []trace.SpanStartOption
 	spans     bool
 	records   [numCodes]codeRecord
+
+	received, sent direction // of messages, where they are counted
 }
 
 const numCodes = len(codeNames)
@@ -35,6 +37,9 @@ func (t *telemetry) method(m *method) *methodTelemetry {
 		spanStart: []trace.SpanStartOption{
 			trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attrs...),
 		},
+	}
+	if t.messages != nil {
+		mt.received, mt.sent = newDirection(m, "received"), newDirection(m, "sent")
 	}
 	for code := range mt.records {
 		mt.records[code] = t.codeRecord(attrs, codes.Code(code))

@@ -24,6 +24,9 @@ type Telemetry struct {
 	// RequestMetadata are the keys of request metadata that spans show as
 	// rpc.request.metadata.<key>. Default none, since metadata holds secrets.
 	RequestMetadata []string
+	// Messages adds the metrics grpcx.messages and grpcx.message.size: two
+	// recordings for each message, without an allocation.
+	Messages bool
 }
 
 // WithTelemetry sets what is recorded beyond the defaults. Fields merge.
