@@ -30,6 +30,9 @@ type Settings struct {
 	Methods []string `json:"methods,omitempty"`
 	// Reflection is true when the reflection service is served.
 	Reflection bool `json:"reflection"`
+	// Metrics and Tracing are true when there is an SDK that records them.
+	Metrics bool `json:"metrics"`
+	Tracing bool `json:"tracing"`
 	// Without lists the features that are switched off.
 	Without []Feature `json:"without,omitempty"`
 	// Options are the options given, printed.
@@ -68,6 +71,8 @@ func (s *Server) Settings() Settings {
 		Distrust:   s.cfg.distrust,
 		Methods:    s.path.methodNames(),
 		Reflection: s.cfg.reflection,
+		Metrics:    s.cfg.metering() != nil,
+		Tracing:    s.cfg.tracing() != nil,
 		Options:    s.cfg.given,
 		Runtime:    runtimex.Current(),
 	}
@@ -128,7 +133,9 @@ func (s Settings) LogValue() slog.Value {
 		configGroup("drain", &s.Drain),
 		configGroup("distrust", &s.Distrust),
 		slog.Int("methods", len(s.Methods)),
-		slog.Bool("reflection", s.Reflection))
+		slog.Bool("reflection", s.Reflection),
+		slog.Bool("metrics", s.Metrics),
+		slog.Bool("tracing", s.Tracing))
 	if len(s.Checks) > 0 {
 		attrs = append(attrs, slog.Any("checks", s.Checks))
 	}
