@@ -70,6 +70,7 @@ func (s *settings) refuseServerOptions() {
 		{"WithUnaryInterceptor, WithStreamInterceptor or WithServerOptions", s.grpcOptions != nil},
 		{"WithUnknownHandler", s.unknown != nil},
 		{"WithReflection", s.reflection},
+		{"WithStreamWorkers", s.streamWorkers != 0},
 		{"WithSetup", s.setups != nil},
 	} {
 		if o.given {

@@ -154,6 +154,7 @@ func TestInstrumentRefusesServerOptions(t *testing.T) {
 		{grpcx.WithServerOptions(grpc.WriteBufferSize(1)), chain},
 		{grpcx.WithUnknownHandler(func(any, grpc.ServerStream) error { return nil }), "WithUnknownHandler"},
 		{grpcx.WithReflection(), "WithReflection"},
+		{grpcx.WithStreamWorkers(3), "WithStreamWorkers"},
 		{grpcx.WithSetup(func(context.Context, *grpcx.Setup) error { return nil }), "WithSetup"},
 		{nil, "Option"},
 	} {

@@ -260,6 +260,21 @@ func WithSetup(hook func(context.Context, *Setup) error) Option {
 	})
 }
 
+// WithStreamWorkers sets how many goroutines are kept to run handlers on. A call
+// that finds one idle saves the growth of a new stack, which is most of what a
+// small call costs in bare grpc-go; others run on goroutines of their own. Every
+// long stream holds one. Default and zero: 16 for each GOMAXPROCS, at most 512;
+// negative: none. grpc.NumStreamWorkers in [WithServerOptions] wins.
+func WithStreamWorkers(n int) Option {
+	return newOption("WithStreamWorkers", n, func(s *settings) error {
+		if n > maxStreamWorkers {
+			return optionErrorf("WithStreamWorkers", "", "is %d; use at most %d", n, maxStreamWorkers)
+		}
+		s.streamWorkers = n
+		return nil
+	})
+}
+
 // Without switches features off. The last one wins.
 func Without(features ...Feature) Option {
 	features = slices.Clone(features)

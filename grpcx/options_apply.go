@@ -39,6 +39,8 @@ type settings struct {
 	setups      []func(context.Context, *Setup) error
 	without     map[Feature]bool
 
+	streamWorkers int // 0: the default, negative: none
+
 	telemetry      Telemetry
 	tracerProvider trace.TracerProvider // nil: the global one, likewise the next two
 	meterProvider  metric.MeterProvider

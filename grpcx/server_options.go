@@ -101,10 +101,27 @@ func (s *Server) serverOptions() []grpc.ServerOption {
 		grpc.StreamInterceptor(s.path.guard),
 		grpc.UnknownServiceHandler(s.path.unknownHandler(s.cfg.unknown)),
 	)
+	if n := s.cfg.workers(); n > 0 {
+		opts = append(opts, grpc.NumStreamWorkers(uint32(n)))
+	}
 	if s.cfg.transport.source != nil {
 		opts = append(opts, grpc.Creds(&serverCreds{source: s.cfg.transport.source, table: s.table, keeper: s.keeper}))
 	}
 	return opts
+}
+
+const maxStreamWorkers = 1 << 16
+
+// workers is the number of stream workers; 0 leaves it to grpc-go and the
+// program's own options.
+func (s *settings) workers() int {
+	if slices.ContainsFunc(s.grpcOptions, func(o grpc.ServerOption) bool { return serverOptionName(o) == "NumStreamWorkers" }) {
+		return 0
+	}
+	if s.streamWorkers != 0 {
+		return max(s.streamWorkers, 0)
+	}
+	return min(16*runtime.GOMAXPROCS(0), 512)
 }
 
 // newGRPC builds the grpc.Server. What grpc-go refuses by panicking becomes an
