@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -70,8 +71,7 @@ func (c *call) attrs(code codes.Code) []slog.Attr {
 		slog.String("rpc.response.status_code", codeName(code)),
 		slog.Duration("duration", time.Since(c.start)))
 	if c.method == c.path.unknown {
-		original, _ := grpc.Method(c.Context)
-		attrs = append(attrs, slog.String("rpc.method_original", truncate(original, maxLoggedName)))
+		attrs = append(attrs, slog.String("rpc.method_original", c.originalMethod()))
 	}
 	if span := trace.SpanContextFromContext(c.Context); span.IsValid() {
 		attrs = append(attrs, slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
@@ -82,15 +82,25 @@ func (c *call) attrs(code codes.Code) []slog.Attr {
 	return attrs
 }
 
+// originalMethod is the name that a client gave a method that is not registered.
+func (c *call) originalMethod() string {
+	name, _ := grpc.Method(c.Context)
+	return truncate(strings.TrimPrefix(name, "/"), maxLoggedName)
+}
+
 // maxLoggedName bounds a method name that a client invented.
 const maxLoggedName = 200
 
 func truncate(s string, n int) string {
 	if len(s) <= n {
-		return s
+		return validText(s)
 	}
-	return s[:n] + "..."
+	return validText(s[:n]) + "..."
 }
+
+// validText replaces what is not UTF-8 in text that callers chose. One string
+// that is not makes an OTLP exporter lose its whole batch.
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // isServerError reports the codes that OpenTelemetry's RPC conventions count
 // as errors of a server.

@@ -15,6 +15,9 @@ import (
 // The instruments of the server itself are read when somebody collects, and
 // cost calls nothing. docs/telemetry.md lists them.
 
+// handshakeBuckets are those of calls by the conventions, in seconds.
+var handshakeBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+
 // observer is one instrument and how to read it.
 type observer struct {
 	instrument metric.Observable
@@ -129,7 +132,7 @@ func outcome(value string) attribute.KeyValue { return attribute.String("grpcx.o
 func (s *Server) observeTLS(o *observables) {
 	duration, err := o.meter.Float64Histogram("grpcx.tls.handshake.duration", metric.WithUnit("s"),
 		metric.WithDescription("How long TLS handshakes took, by outcome as grpcx.tls.handshakes."),
-		metric.WithExplicitBucketBoundaries(durationBuckets...))
+		metric.WithExplicitBucketBoundaries(handshakeBuckets...))
 	if err != nil {
 		o.errs = append(o.errs, err)
 	} else {

@@ -88,7 +88,7 @@ func (t *telemetry) addInstruments(meter metric.Meter) (errs []error) {
 		t.oldDuration = old.Inst()
 	}
 	if t.convention != conventionOld {
-		duration, err := rpcconv.NewServerCallDuration(meter, metric.WithExplicitBucketBoundaries(durationBuckets...))
+		duration, err := rpcconv.NewServerCallDuration(meter) // with the buckets that the conventions prescribe
 		errs = append(errs, err)
 		t.duration = duration.Inst()
 	}

@@ -11,7 +11,6 @@ import (
 	otelcodes "go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -48,24 +47,26 @@ func (t *telemetry) describe(ctx context.Context, c *call) {
 		attrs = appendAddress(attrs, p.LocalAddr)
 	}
 	if c.method == c.path.unknown {
-		original, _ := grpc.Method(ctx)
-		if len(original) > 0 {
-			original = original[1:]
-		}
-		attrs = append(attrs, semconv.RPCMethodOriginal(truncate(original, maxLoggedName)))
+		attrs = append(attrs, semconv.RPCMethodOriginal(c.originalMethod()))
 	}
 	if t.identity {
 		if id, ok := PeerIdentity(ctx); ok {
-			attrs = append(attrs, attribute.String("grpcx.peer.identity", id.String()))
+			attrs = append(attrs, attribute.String("grpcx.peer.identity", validText(id.String())))
 		}
 	}
 	for _, key := range t.metadata {
 		if values := metadata.ValueFromIncomingContext(ctx, key.name); len(values) > 0 {
+			for i, value := range values {
+				values[i] = truncate(value, maxMetadata) // of a copy of ours
+			}
 			attrs = append(attrs, key.key.StringSlice(values))
 		}
 	}
 	c.span.SetAttributes(attrs...)
 }
+
+// maxMetadata bounds what a span shows of one value of metadata.
+const maxMetadata = 1024
 
 func appendAddress(attrs []attribute.KeyValue, addr net.Addr) []attribute.KeyValue {
 	host, port, err := net.SplitHostPort(addr.String())
@@ -92,7 +93,7 @@ func (t *telemetry) end(c *call, err error) {
 	r := mt.of(t, st.Code())
 	if c.span != nil {
 		if isServerError(st.Code()) {
-			c.span.SetStatus(otelcodes.Error, st.Message())
+			c.span.SetStatus(otelcodes.Error, validText(st.Message()))
 		}
 		c.span.SetAttributes(r.status)
 		c.span.End()

@@ -18,9 +18,6 @@ const (
 	conventionBoth                   // both, for a migration
 )
 
-// durationBuckets are those that the conventions prescribe, in seconds.
-var durationBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
-
 // conventionOf reads OTEL_SEMCONV_STABILITY_OPT_IN, a list in which the first
 // entry for RPC counts.
 func conventionOf(env string) convention {

@@ -22,7 +22,8 @@ type Telemetry struct {
 	// connections with mutual TLS: who called, as [tlsx.Identity] prints it.
 	PeerIdentity bool
 	// RequestMetadata are the keys of request metadata that spans show as
-	// rpc.request.metadata.<key>. Default none, since metadata holds secrets.
+	// rpc.request.metadata.<key>, up to 1 KiB of each value. Default none, since
+	// metadata holds secrets.
 	RequestMetadata []string
 	// Messages adds the metrics grpcx.messages and grpcx.message.size: two
 	// recordings for each message, without an allocation.
