@@ -234,7 +234,7 @@ func TestInterceptors(t *testing.T) {
 	}
 	through := func(s *side, ctx context.Context) (context.Context, trace.Span) {
 		s.note(ctx)
-		return s.tracer.Tracer("of the interceptor").Start(ctx, "check")
+		return s.tracer.Tracer("of the interceptor").Start(ctx, "check") //nolint:spancheck // the caller ends it
 	}
 	for _, test := range []struct {
 		name   string

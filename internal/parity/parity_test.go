@@ -110,7 +110,7 @@ func failing(k kind, err error) step {
 }
 
 // statusOf is an error with a status of its own.
-type statusOf struct{ st *status.Status }
+type statusOf struct{ st *status.Status } //nolint:errname // it is a status first
 
 func (statusOf) Error() string                { return "an error" }
 func (e statusOf) GRPCStatus() *status.Status { return e.st }
@@ -259,7 +259,8 @@ func TestMessages(t *testing.T) {
 // A compression that the server does not know.
 func TestUnknownCompression(t *testing.T) {
 	//lint:ignore SA1019 the client of grpc-go cannot otherwise use one that is not registered
-	bare, ours := observe(t, &setup{dial: []grpc.DialOption{grpc.WithCompressor(private{})}}, []step{{kind: unary}, {kind: bidiStreaming}})
+	bare, ours := observe(t, &setup{dial: []grpc.DialOption{grpc.WithCompressor(private{})}}, //nolint:staticcheck // as above
+		[]step{{kind: unary}, {kind: bidiStreaming}})
 	assert.Equal(t, bare.metrics[0].attrs["error.type"], text("UNIMPLEMENTED"))
 	compare(t, bare, ours, refusedByGRPC)
 }
