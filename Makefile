@@ -15,7 +15,8 @@ export GOWORK := off
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 # Every module of the repository, nested ones included, but the one of tools.
-MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune \
+# That of the frameworks in the benchmarks takes minutes to compile: see bench-peers.
+MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune -o -path ./bench/peers -prune \
 	-o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
 # The packages that also run on an emulated arm64, macOS and Windows.
 LEAVES := $(wildcard runtimex tlsx healthx)
@@ -74,6 +75,10 @@ unit: ## Unit tests with the race detector in every module
 .PHONY: peers
 peers: ## Drain clients in Python and JavaScript (python3-grpcio, npm; not in test)
 	@cd internal/peers && GRPCX_PEERS=1 go test -count=1 -v -run Foreign ./...
+
+.PHONY: test-conformance
+test-conformance: ## Conformance suites, foreign clients, proxies (network; not in test)
+	@cd internal/conformance && GRPCX_CONFORMANCE=1 go test -count=1 -timeout 15m -v ./...
 
 .PHONY: arm64
 arm64: ## Unit tests of the leaf packages on arm64, emulated by qemu-user
