@@ -56,7 +56,7 @@ func newWoven(t *testing.T, opts ...grpcx.Option) *woven {
 		grpcx.WithMeterProvider(meter),
 		grpcx.WithPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})),
 		grpcx.WithMethods(selector.MatchFunc(everyMethod), grpcx.Policy{Log: grpcx.LogAll}),
-		grpcx.WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil))),
+		grpcx.WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil))), //nolint:sloglint // the lines are to be made
 		grpcx.WithServerOptions(orca.CallMetricsServerOption(nil)),
 		grpcxtest.Services(registerInterop),
 	}
