@@ -113,7 +113,15 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@$(call each,$(CURDIR)/scripts/fuzz.sh $(FUZZTIME))
 
 .PHONY: bench
-bench: ## Run the benchmarks BENCH (all) BENCHCOUNT (1) times, into .tmp/bench.txt
+bench: ## Measure servers side by side, into .tmp/bench (BENCHFLAGS; 40 minutes)
+	@cd bench && go run ./cmd/bench -peers -rounds 7 -out ../.tmp/bench $(BENCHFLAGS)
+
+.PHONY: bench-peers
+bench-peers: ## Vet and test the peers of bench (not in test)
+	@cd bench/peers && go vet ./... && go test ./...
+
+.PHONY: microbench
+microbench: ## Run the Go benchmarks BENCH (all) BENCHCOUNT (1) times, into .tmp/bench.txt
 	@mkdir -p .tmp
 	@($(call each,go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCHCOUNT) ./...)) | tee .tmp/bench.txt
 
@@ -123,7 +131,7 @@ generate: tools ## Rewrite generated code and golden files
 
 .PHONY: check
 check: generate ## Fail when generated files, go.mod or go.sum are out of date
-	@set -e; for m in $(MODULES) internal/tools; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
+	@set -e; for m in $(MODULES) internal/tools bench/peers; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
 	@out=$$(git status --porcelain); \
 	if [ -n "$$out" ]; then echo "the tree is not clean; commit what make generate wrote:"; echo "$$out"; git diff; exit 1; fi
 

@@ -1,8 +1,9 @@
 package bench
 
 import (
+	"bufio"
 	"context"
-	"encoding/json"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,27 +11,33 @@ import (
 	"os/exec"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/grpcx-go/sdk/bench/server"
 )
+
+// connections is the number that stay open to each server.
+const connections = 4
 
 // process is a server process and the connections to it.
 type process struct {
 	name    string
+	addr    string
+	tls     *tls.Config // of clients; nil in plaintext
 	cmd     *exec.Cmd
 	ask     io.WriteCloser
-	replies *json.Decoder
+	replies *replies
 	conns   []*grpc.ClientConn
 }
 
-// startProcess runs this program again as a server.
-func startProcess(ctx context.Context, name string) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
+func startProcess(ctx context.Context, program string, order server.Order, clientTLS *tls.Config) (*process, error) {
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Stderr = os.Stderr
+	var err error
+	if cmd.Env, err = environment(order); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), childEnv+"="+name)
-	cmd.Stderr = os.Stderr
 	ask, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -42,7 +49,7 @@ func startProcess(ctx context.Context, name string) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{name: name, cmd: cmd, ask: ask, replies: json.NewDecoder(out)}
+	p := &process{name: order.Stack, tls: clientTLS, cmd: cmd, ask: ask, replies: &replies{order.Stack, bufio.NewReader(out)}}
 	if err := p.connect(); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -50,12 +57,13 @@ func startProcess(ctx context.Context, name string) (*process, error) {
 }
 
 func (p *process) connect() error {
-	var h hello
-	if err := p.replies.Decode(&h); err != nil {
+	var hello server.Hello
+	if err := p.replies.next(&hello); err != nil {
 		return fmt.Errorf("the %s server did not start: %w", p.name, err)
 	}
+	p.addr = hello.Addr
 	for range connections {
-		conn, err := grpc.NewClient(h.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := p.dial()
 		if err != nil {
 			return err
 		}
@@ -64,34 +72,52 @@ func (p *process) connect() error {
 	return nil
 }
 
+func (p *process) dial() (*grpc.ClientConn, error) {
+	creds := insecure.NewCredentials()
+	if p.tls != nil {
+		creds = credentials.NewTLS(p.tls.Clone())
+	}
+	return grpc.NewClient(p.addr, grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultCallOptions(grpc.WaitForReady(true)))
+}
+
 // usage asks the server what it has used so far.
-func (p *process) usage(how string) (Usage, error) {
-	var u Usage
+func (p *process) usage(how string) (server.Usage, error) {
+	var u server.Usage
 	if _, err := io.WriteString(p.ask, how+"\n"); err != nil {
 		return u, err
 	}
-	return u, p.replies.Decode(&u)
+	return u, p.replies.next(&u)
 }
 
-// measure gives the server a chunk of calls.
-func (p *process) measure(ctx context.Context, w Workload, calls int) (Sample, error) {
-	callers, err := openAll(ctx, w, p.conns)
+// measure gives the server a chunk of a load.
+func (p *process) measure(ctx context.Context, l Load, calls int) (Sample, error) {
+	session, err := l.open(ctx, p)
 	if err != nil {
 		return Sample{}, err
 	}
-	calls *= w.times
-	before, err := p.usage(readAfterGC)
+	sample, err := p.measureSession(session, l, calls)
+	return sample, errors.Join(err, session.close())
+}
+
+func (p *process) measureSession(session session, l Load, calls int) (Sample, error) {
+	first, last := server.ReadAfterGC, server.Read
+	if l.memory {
+		first, last = server.ReadSettled, server.ReadSettled
+	}
+	before, err := p.usage(first)
 	if err != nil {
 		return Sample{}, err
 	}
-	if err := drive(callers, calls); err != nil {
-		return Sample{}, err
-	}
-	after, err := p.usage(read)
+	latencies, err := session.run(calls)
 	if err != nil {
 		return Sample{}, err
 	}
-	return Sample{after.minus(before), calls}, closeAll(callers)
+	after, err := p.usage(last)
+	if err == nil && (after.CPU < before.CPU || after.Allocs < before.Allocs) {
+		err = fmt.Errorf("its counters went back, from %+v to %+v", before, after)
+	}
+	return Sample{after.Minus(before), calls, latencies}, err
 }
 
 // close ends the connections and the process, and waits for its end.

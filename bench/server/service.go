@@ -1,4 +1,4 @@
-package bench
+package server
 
 import (
 	"context"
@@ -6,15 +6,25 @@ import (
 	"io"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/status"
 )
 
-// service returns what it is sent.
+// Register registers the service that every stack serves. It returns the
+// payload that it is sent, or the error that it is asked for.
+func Register(reg grpc.ServiceRegistrar) {
+	grpc_testing.RegisterBenchmarkServiceServer(reg, service{})
+}
+
 type service struct {
 	grpc_testing.UnimplementedBenchmarkServiceServer
 }
 
 func (service) UnaryCall(_ context.Context, req *grpc_testing.SimpleRequest) (*grpc_testing.SimpleResponse, error) {
+	if s := req.GetResponseStatus(); s.GetCode() != 0 {
+		return nil, status.Error(codes.Code(s.GetCode()), s.GetMessage())
+	}
 	return &grpc_testing.SimpleResponse{Payload: req.GetPayload()}, nil
 }
 
