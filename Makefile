@@ -18,11 +18,11 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 # That of the frameworks in the benchmarks takes minutes to compile: see bench-peers.
 MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune -o -path ./bench/peers -prune \
 	-o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
-# Modules with tests that CI has no time for; `make EXTRA= unit` has them too.
-EXTRA := ./bench ./internal/conformance
+# A module whose tests CI has no time for; `make EXTRA= unit` has it too.
+EXTRA := ./bench
 # The packages that also run on an emulated arm64, macOS and Windows.
 LEAVES := $(wildcard runtimex tlsx healthx)
-CROSS := darwin/arm64 windows/amd64
+CROSS := darwin/arm64 linux/arm64 windows/amd64
 
 TEST_FLAGS ?= -race -timeout 10m
 FUZZTIME ?= 10s
@@ -73,7 +73,8 @@ lint-full: ## golangci-lint in every module (its first build takes 10 minutes)
 unit: ## Unit tests with the race detector in every module
 	@$(call each,go test -count=1 $(TEST_FLAGS) ./...)
 	@echo "== allocation budgets and memory limits, which the race detector would spoil"; \
-	go test -count=1 -run 'Alloc|LiveMemory|LiveSpikes' ./grpcx ./healthx ./tlsx ./runtimex
+	go test -count=1 -run 'Alloc|LiveMemory|LiveSpikes' ./grpcx ./healthx ./tlsx ./runtimex; \
+	cd internal/parity && go test -count=1 -run Alloc .
 
 .PHONY: peers
 peers: ## Drain clients in Python and JavaScript (python3-grpcio, npm; not in test)
@@ -105,7 +106,7 @@ examples: ## Build every example in place and copied out as a new module
 	else echo "no examples"; fi
 
 .PHONY: cross
-cross: ## Build and vet for macOS on arm64 and Windows
+cross: ## Build and vet for macOS, Windows and Linux on arm64
 	@set -e; for target in $(CROSS); do for m in . $(wildcard examples); do \
 		echo "== $$m: $$target"; \
 		(cd $$m; export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; go build -o /dev/null ./... && go vet ./...); \

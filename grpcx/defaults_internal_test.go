@@ -55,6 +55,11 @@ Zero means the default everywhere. "Negative" is what a negative value means; wh
 		{"deadline of a call", "the caller's", "`WithMethods(..., grpcx.Policy{Timeout: ...})`"},
 		{"logger", "`slog.Default()`", "`WithLogger`"},
 		{"health service", "served", "`Without(grpcx.Health)`"},
+		{"metrics", "of every call and of the server, to the global provider where an SDK is set", "`WithMeterProvider`, `WithTelemetry`, `Without(grpcx.Metrics)`"},
+		{"spans", fmt.Sprintf("of every call but %s, to the global provider where an SDK is set", quietSpans(srv.path)), "`WithTracerProvider`, `WithTelemetry`, `WithMethods`, `Without(grpcx.Tracing)`"},
+		{"trace and baggage of the caller", "read by the global propagator", "`WithPropagator`"},
+		{"stream workers", fmt.Sprintf("%d for each GOMAXPROCS, at most %d", workersPerProc, defaultMaxWorkers), "`WithStreamWorkers`"},
+		{"GOMAXPROCS and GOMEMLIMIT", "kept in step with the control groups by `Run`, not `Serve`", "`runtimex.Apply` before `Run`, `Without(grpcx.RuntimeTuning)`"},
 		{"probe listener", or(s.ProbeAddr, "none"), "`WithProbeAddr`"},
 		{"reflection", onOff(s.Reflection), "`WithReflection`"},
 		{"unknown methods", "`Unimplemented`", "`WithUnknownHandler`"},
@@ -111,4 +116,15 @@ func TestDefaultMaxConnections(t *testing.T) {
 	srv, err := New(WithInsecure())
 	assert.NoError(t, err)
 	assert.Equal(t, srv.Settings().Limits.MaxConnections, defaultMaxConnections(fileLimit()))
+}
+
+// quietSpans names the services whose calls have no span, as the path has it.
+func quietSpans(p *callPath) string {
+	var quiet []string
+	for _, service := range []string{"app.Service", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"} {
+		if p.newMethod(service, "M", nil).noSpans {
+			quiet = append(quiet, "`"+service+"`")
+		}
+	}
+	return strings.Join(quiet, ", ")
 }

@@ -110,7 +110,11 @@ func (s *Server) serverOptions() []grpc.ServerOption {
 	return opts
 }
 
-const maxStreamWorkers = 1 << 16
+const (
+	workersPerProc    = 16
+	defaultMaxWorkers = 512
+	maxStreamWorkers  = 1 << 16
+)
 
 // workers is the number of stream workers; 0 leaves it to grpc-go and the
 // program's own options.
@@ -121,7 +125,7 @@ func (s *settings) workers() int {
 	if s.streamWorkers != 0 {
 		return max(s.streamWorkers, 0)
 	}
-	return min(16*runtime.GOMAXPROCS(0), 512)
+	return min(workersPerProc*runtime.GOMAXPROCS(0), defaultMaxWorkers)
 }
 
 // newGRPC builds the grpc.Server. What grpc-go refuses by panicking becomes an

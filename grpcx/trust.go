@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc/peer"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/grpcx-go/sdk/tlsx"
@@ -105,8 +106,22 @@ func (k *trustKeeper) count(state tls.ConnectionState) {
 // measure records how long a handshake took.
 func (k *trustKeeper) measure(start time.Time, how string) {
 	if h := k.handshakeTime; h != nil {
-		h.Record(context.Background(), time.Since(start).Seconds(), metric.WithAttributes(outcome(how)))
+		kept, ok := handshakeRecords[how]
+		if !ok {
+			kept = recordOutcome(how)
+		}
+		h.Record(context.Background(), time.Since(start).Seconds(), kept...)
 	}
+}
+
+// handshakeRecords are kept for the outcomes of handshakes that succeed.
+var handshakeRecords = map[string][]metric.RecordOption{
+	handshakeOutcome(false): recordOutcome(handshakeOutcome(false)),
+	handshakeOutcome(true):  recordOutcome(handshakeOutcome(true)),
+}
+
+func recordOutcome(how string) []metric.RecordOption {
+	return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(outcome(how)))}
 }
 
 func handshakeOutcome(resumed bool) string {

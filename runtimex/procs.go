@@ -31,14 +31,8 @@ type procsKnob struct {
 	touched  bool // anything was set
 	byOthers bool // the program set another value after Apply
 
-	last, lastNative int      // at the last look
-	refused          procsKey // the runtime was asked and came to another number
-}
-
-// procsKey is what the runtime's choice depends on, as far as we know.
-type procsKey struct {
-	dir    string
-	native int
+	last, lastNative int // at the last look
+	refused          int // the runtime should have come to this number, and did not
 }
 
 // newProcsKnob looks at what there is before anything is changed.
@@ -197,7 +191,7 @@ func (k *procsKnob) tune(l Limits, unread error) Snapshot {
 		return Snapshot{Value: int64(now), Source: SourceCode,
 			Reason: fmt.Sprintf("set by the program after Apply, which would use %d: %s", want, reason)}
 	}
-	agree := native == want && k.refused != k.key(native)
+	agree := native == want && k.refused != native
 	switch {
 	case now == want && (k.ours != agree || want == k.bound):
 		// Nothing to do: the runtime follows by itself, or we have to.
@@ -206,7 +200,7 @@ func (k *procsKnob) tune(l Limits, unread error) Snapshot {
 		k.rt.setDefaultProcs()
 		k.touched, k.ours = true, false
 		if k.rt.procs() != want {
-			k.refused = k.key(native)
+			k.refused = native
 			k.set(want)
 		}
 	default:
@@ -222,8 +216,6 @@ func (k *procsKnob) tune(l Limits, unread error) Snapshot {
 	}
 	return Snapshot{Value: int64(want), Source: source, Reason: reason, Levels: l.Levels}
 }
-
-func (k *procsKnob) key(native int) procsKey { return procsKey{k.startDir, native} }
 
 func (k *procsKnob) set(n int) {
 	k.touched, k.ours = true, true
