@@ -48,6 +48,7 @@ func callFrom(ctx context.Context) *call {
 // unary weaves the path around a unary handler.
 func (p *callPath) unary(m *method, handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (reply any, err error) {
+		growStack(false)
 		c := &call{Context: ctx, path: p, method: m, decode: decode}
 		defer c.end(&err)
 		c.begin()

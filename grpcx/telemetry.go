@@ -31,6 +31,7 @@ type telemetry struct {
 	messages    metric.Int64Counter           // nil: not counted
 	messageSize metric.Int64Histogram
 	convention  convention
+	address     addressAttributes
 
 	public   bool
 	identity bool
@@ -142,5 +143,5 @@ func (t *telemetry) extract(ctx context.Context) context.Context {
 	if t.propagator == nil {
 		return ctx
 	}
-	return t.propagator.Extract(ctx, incoming{ctx})
+	return t.propagator.Extract(ctx, incomingOf(ctx))
 }

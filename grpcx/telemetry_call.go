@@ -2,9 +2,7 @@ package grpcx
 
 import (
 	"context"
-	"net"
 	"slices"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -42,9 +40,9 @@ func (t *telemetry) begin(c *call) {
 
 // describe adds the attributes that differ from call to call.
 func (t *telemetry) describe(ctx context.Context, c *call) {
-	attrs := make([]attribute.KeyValue, 0, 8)
+	var attrs []attribute.KeyValue
 	if p, ok := peer.FromContext(ctx); ok && p.LocalAddr != nil {
-		attrs = appendAddress(attrs, p.LocalAddr)
+		attrs = t.address.attributes(p.LocalAddr)
 	}
 	if c.method == c.path.unknown {
 		attrs = append(attrs, semconv.RPCMethodOriginal(c.originalMethod()))
@@ -68,18 +66,6 @@ func (t *telemetry) describe(ctx context.Context, c *call) {
 // maxMetadata bounds what a span shows of one value of metadata.
 const maxMetadata = 1024
 
-func appendAddress(attrs []attribute.KeyValue, addr net.Addr) []attribute.KeyValue {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return append(attrs, semconv.ServerAddress(addr.String()))
-	}
-	attrs = append(attrs, semconv.ServerAddress(host))
-	if n, err := strconv.Atoi(port); err == nil {
-		attrs = append(attrs, semconv.ServerPort(n))
-	}
-	return attrs
-}
-
 // end records how the call went. err is what the client got.
 func (t *telemetry) end(c *call, err error) {
 	st := status.Convert(err)
@@ -95,17 +81,17 @@ func (t *telemetry) end(c *call, err error) {
 		if isServerError(st.Code()) {
 			c.span.SetStatus(otelcodes.Error, validText(st.Message()))
 		}
-		c.span.SetAttributes(r.status)
+		c.span.SetAttributes(r.status...)
 		c.span.End()
 	}
 	if t.duration == nil && t.oldDuration == nil {
 		return
 	}
 	elapsed := time.Since(c.start).Seconds()
-	if t.oldDuration != nil && t.oldDuration.Enabled(c) {
+	if t.oldDuration != nil {
 		t.oldDuration.Record(c, elapsed*1000, r.recordOld...)
 	}
-	if t.duration != nil && t.duration.Enabled(c) {
+	if t.duration != nil {
 		t.duration.Record(c, elapsed, r.record...)
 	}
 }

@@ -26,7 +26,7 @@ const numCodes = len(codeNames)
 type codeRecord struct {
 	record    []metric.RecordOption
 	recordOld []metric.RecordOption
-	status    attribute.KeyValue // of the span
+	status    []attribute.KeyValue // of the span
 }
 
 func (t *telemetry) method(m *method) *methodTelemetry {
@@ -48,8 +48,9 @@ func (t *telemetry) method(m *method) *methodTelemetry {
 }
 
 func (t *telemetry) codeRecord(attrs []attribute.KeyValue, code codes.Code) codeRecord {
-	r := codeRecord{status: semconv.RPCResponseStatusCode(codeName(code))}
-	all := append(append(make([]attribute.KeyValue, 0, len(attrs)+2), attrs...), r.status)
+	status := semconv.RPCResponseStatusCode(codeName(code))
+	r := codeRecord{status: []attribute.KeyValue{status}}
+	all := append(append(make([]attribute.KeyValue, 0, len(attrs)+2), attrs...), status)
 	if t.oldDuration != nil {
 		r.recordOld = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(all...))}
 	}
