@@ -48,8 +48,9 @@
 //
 // Session tickets are sealed with keys that rotate daily and belong to one
 // generation of trust ([Snapshot.TrustGeneration]). A ticket of another one
-// means a full handshake. On a resumed session the peer's chain is verified
-// again, whole, before the handshake completes.
+// means a full handshake. On a resumed session the peer is judged again before
+// the handshake completes; the signatures of a chain that this process and CA
+// bundle verified before are not computed again.
 //
 // # Secrets
 //

@@ -43,7 +43,9 @@ func (s *Snapshot) newServerConfig() *tls.Config {
 	cert := s.cert
 	cfg.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert(), nil }
 	cfg.ClientAuth = s.clientAuth.tls()
-	cfg.ClientCAs = s.roots
+	if s.roots != nil {
+		cfg.ClientCAs = s.roots.pool
+	}
 	cfg.VerifyConnection = s.verifyClient
 
 	// A configuration that GetConfigForClient returns uses the ticket keys of
@@ -66,8 +68,7 @@ func (s *Snapshot) newServerConfig() *tls.Config {
 }
 
 // verifyClient runs on every handshake, resumed ones too, where crypto/tls has
-// checked little: it re-verifies neither the chain's signatures nor its
-// constraints.
+// checked little: it takes the chain from the ticket for a verified one.
 func (s *Snapshot) verifyClient(state tls.ConnectionState) error {
 	now := time.Now()
 	switch {
@@ -82,6 +83,9 @@ func (s *Snapshot) verifyClient(state tls.ConnectionState) error {
 		return noCertificate(clientPeer)
 	}
 	_, err := s.verifyPeer(clientPeer, state, state.VerifiedChains, now)
+	if err == nil {
+		s.roots.proven(state.VerifiedChains)
+	}
 	return err
 }
 

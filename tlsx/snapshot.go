@@ -26,7 +26,7 @@ type Snapshot struct {
 	leaf       *x509.Certificate
 	chain      []*x509.Certificate
 	server     *tls.Config
-	roots      *x509.CertPool // nil when there is nothing to verify peers with
+	roots      *anchors // nil when there is nothing to verify peers with
 	cas        []*x509.Certificate
 	notAfter   time.Time
 	clientAuth ClientAuth
@@ -45,7 +45,7 @@ type parts struct {
 	policy     peerPolicy // part of the trust; compare with its equal
 	// From the snapshot that this one replaces, when its trust is the same.
 	trustGeneration uint64
-	roots           *x509.CertPool
+	roots           *anchors
 	tickets         func() *tls.Config
 }
 
@@ -76,10 +76,7 @@ func newSnapshot(p parts) *Snapshot {
 		s.tickets = func() *tls.Config { return keys }
 	}
 	if s.roots == nil && len(p.cas) > 0 {
-		s.roots = x509.NewCertPool()
-		for _, ca := range p.cas {
-			s.roots.AddCert(ca)
-		}
+		s.roots = newAnchors(p.cas)
 	}
 	s.server = s.newServerConfig()
 	return s

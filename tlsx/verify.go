@@ -12,7 +12,8 @@ import (
 // against the trust of this snapshot at the given time: the whole chain that
 // the client presented, its validity, constraints and the clientAuth usage, its
 // revocation status, and whether it is allowed. It does not trust what an
-// earlier handshake verified.
+// earlier handshake verified, unless that was the same chain, byte for byte, by
+// the same CA bundle: then its signatures are not computed again.
 //
 // The identity carries the generation of this snapshot. It is zero, without an
 // error, for a client without a certificate where the snapshot allows that, and
@@ -73,13 +74,7 @@ func (s *Snapshot) verifyPeer(kind peerKind, state tls.ConnectionState, chains [
 	if len(state.PeerCertificates) == 0 {
 		return verified{}, noCertificate(kind)
 	}
-	if len(chains) == 0 {
-		var err error
-		if chains, err = s.verifyChains(state.PeerCertificates, kind.usage(), at); err != nil {
-			return verified{}, &PeerError{Reason: chainReason(err), Err: fmt.Errorf("the %v's certificate is not trusted: %w", kind, err)}
-		}
-	}
-	v, err := s.policy.checkRevocation(chains, state.OCSPResponse, at)
+	v, err := s.verifyTrust(kind, state, chains, at)
 	if err != nil {
 		return verified{}, err
 	}
@@ -87,6 +82,25 @@ func (s *Snapshot) verifyPeer(kind peerKind, state tls.ConnectionState, chains [
 		return verified{}, refuse(PeerNotAllowed, "%s is not on the list of allowed clients; add it to Allow if it should be", newIdentity(v.chain, 0, false))
 	}
 	return v, nil
+}
+
+// verifyTrust finds the chain that vouches for the peer and is not revoked.
+func (s *Snapshot) verifyTrust(kind peerKind, state tls.ConnectionState, chains [][]*x509.Certificate, at time.Time) (verified, error) {
+	if len(chains) == 0 && kind == clientPeer && s.roots != nil {
+		if known := s.roots.known(state, at); len(known) > 0 {
+			if v, err := s.policy.checkRevocation(known, state.OCSPResponse, at); err == nil {
+				return v, nil
+			}
+			// There may be another chain by now.
+		}
+	}
+	if len(chains) == 0 {
+		var err error
+		if chains, err = s.verifyChains(state.PeerCertificates, kind.usage(), at); err != nil {
+			return verified{}, &PeerError{Reason: chainReason(err), Err: fmt.Errorf("the %v's certificate is not trusted: %w", kind, err)}
+		}
+	}
+	return s.policy.checkRevocation(chains, state.OCSPResponse, at)
 }
 
 func noCertificate(kind peerKind) error {
@@ -121,4 +135,9 @@ func (s *Snapshot) verifyChains(presented []*x509.Certificate, eku x509.ExtKeyUs
 // anchorsFor returns the CAs that may vouch for the leaf: all of the bundle.
 // Trust that depends on the name of the peer, as with federated trust domains,
 // is decided here; the chains that crypto/tls verified then count for nothing.
-func (s *Snapshot) anchorsFor(*x509.Certificate) *x509.CertPool { return s.roots }
+func (s *Snapshot) anchorsFor(*x509.Certificate) *x509.CertPool {
+	if s.roots == nil {
+		return nil
+	}
+	return s.roots.pool
+}
