@@ -85,8 +85,10 @@ test-conformance: ## Conformance suites, foreign clients, proxies (network; not 
 	@cd internal/conformance && GRPCX_CONFORMANCE=1 go test -count=1 -timeout 15m -v ./...
 
 .PHONY: arm64
-arm64: ## Unit tests of the leaf packages on arm64, emulated by qemu-user
+arm64: ## Leaf packages and allocation budgets on arm64, emulated by qemu-user
 	@CHEAP=./runtimex/... scripts/arm64.sh $(LEAVES:%=./%/...)
+	@echo "== allocation budgets of a call"; export RUN=Alloc MODELS=cortex-a53 SIZES=4096; \
+	scripts/arm64.sh ./grpcx; cd internal/parity && ../../scripts/arm64.sh .
 
 .PHONY: test-arm64
 test-arm64: ## The same on 3 CPU models with pages of 4, 16 and 64 KiB (not in test)

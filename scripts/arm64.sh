@@ -7,8 +7,9 @@
 #   CHEAP=packages scripts/arm64.sh ...     and these, with -short, on the others
 #   MATRIX=all scripts/arm64.sh ...         all of them on every combination
 #
-# MODELS and SIZES change the combinations. All tests of a package are one run,
-# and JOBS runs (the number of CPUs) go on at a time.
+# MODELS and SIZES change the combinations, and RUN is a pattern of test names.
+# All tests of a package are one run, and JOBS runs (the number of CPUs) go on at
+# a time. The packages are those of the module of the working directory.
 set -euo pipefail
 
 export CGO_ENABLED=0 GOOS=linux GOARCH=arm64
@@ -19,7 +20,7 @@ JOBS=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 TIMEOUT=30m
 
 if [ "$(go env GOHOSTOS)/$(go env GOHOSTARCH)" = linux/arm64 ]; then
-	exec go test -count=1 -timeout "$TIMEOUT" "$@"
+	exec go test -count=1 -timeout "$TIMEOUT" -run "${RUN-}" "$@"
 fi
 # A test that starts its own binary again has to do so through qemu, which
 # gets the model and the page size from the environment as well.
@@ -65,17 +66,20 @@ run_one() {
 	log=$(mktemp "$tmp/log.XXXXXX")
 	start=$EPOCHREALTIME
 	cd "$4"
-	QEMU_CPU=$1 QEMU_PAGESIZE=$2 "$GRPCX_EMULATOR" "$5" -test.timeout="$TIMEOUT" "${@:6}" >"$log" 2>&1 </dev/null || status=FAIL
+	QEMU_CPU=$1 QEMU_PAGESIZE=$2 "$GRPCX_EMULATOR" "$5" -test.timeout="$TIMEOUT" -test.run="${RUN-}" "${@:6}" >"$log" 2>&1 </dev/null || status=FAIL
 	if [ $status = FAIL ]; then cat "$log"; fi
 	awk -v s="$status" -v m="$1" -v p="$2" -v k="$3" -v a="$start" -v b="$EPOCHREALTIME" \
 		'BEGIN { printf "%s\t%s\t%s\t%s\t%.1fs\n", s, m, p, k, b - a }' | tee -a "$tmp/results"
 	[ $status = ok ]
 }
 export -f run_one
-export tmp TIMEOUT
+export tmp TIMEOUT RUN
 
-go build -o "$tmp/probe" ./internal/vmtest/probe
-GOARM64=v8.1 go build -o "$tmp/probe-v8.1" ./internal/vmtest/probe
+(
+	cd "$(dirname "$0")/.."
+	go build -o "$tmp/probe" ./internal/vmtest/probe
+	GOARM64=v8.1 go build -o "$tmp/probe-v8.1" ./internal/vmtest/probe
+)
 for model in $MODELS; do for size in $SIZES; do check "$model" "$size"; done; done
 check_v81
 echo "self-check: page sizes and LSE are as asked for, and GOARM64=v8.1 dies on cortex-a53"
