@@ -15,9 +15,10 @@ export GOWORK := off
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 # Every module of the repository, nested ones included, but the one of tools.
-# That of the frameworks in the benchmarks takes minutes to compile: see bench-peers.
+# Those of frameworks and of kubelet take minutes to compile: see bench-peers and
+# test-probes.
 MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune -o -path ./bench/peers -prune \
-	-o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
+	-o -path ./internal/probes -prune -o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
 # A module whose tests CI has no time for; `make EXTRA= unit` has it too.
 EXTRA := ./bench
 # The packages that also run on an emulated arm64, macOS and Windows.
@@ -36,7 +37,7 @@ each = set -e; for m in $(filter-out $(EXTRA),$(MODULES)); do echo "== $$m: $(1)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: all
 all: check lint-full test ## Everything a pull request is judged by
@@ -83,6 +84,19 @@ peers: ## Drain clients in Python and JavaScript (python3-grpcio, npm; not in te
 .PHONY: test-conformance
 test-conformance: ## Conformance suites, foreign clients, proxies (network; not in test)
 	@cd internal/conformance && GRPCX_CONFORMANCE=1 go test -count=1 -timeout 15m -v ./...
+
+.PHONY: test-probes
+test-probes: ## kubelet's own probe code and grpc-health-probe (400 packages; not in test)
+	@cd internal/probes && GRPCX_PROBES=1 go test -count=1 -v ./...
+
+.PHONY: test-migrate
+test-migrate: ## The programs of docs/migrating.md, with the frameworks (not in test)
+	@cd internal/migrate/testdata/frameworks && go vet ./...
+	@cd internal/migrate && GRPCX_FRAMEWORKS=1 go test -count=1 -timeout 15m ./...
+
+.PHONY: test-firststeps
+test-firststeps: ## Type the commands of examples/README.md in a fresh copy (network; not in test)
+	@scripts/firststeps.sh
 
 .PHONY: arm64
 arm64: ## Leaf packages and allocation budgets on arm64, emulated by qemu-user
@@ -137,7 +151,7 @@ generate: tools ## Rewrite generated code and golden files
 
 .PHONY: check
 check: generate ## Fail when generated files, go.mod or go.sum are out of date
-	@set -e; for m in $(MODULES) internal/tools bench/peers; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
+	@set -e; for m in $(MODULES) internal/tools internal/probes internal/migrate/testdata/frameworks bench/peers; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
 	@out=$$(git status --porcelain); \
 	if [ -n "$$out" ]; then echo "the tree is not clean; commit what make generate wrote:"; echo "$$out"; git diff; exit 1; fi
 

@@ -15,6 +15,7 @@ type connTable struct {
 	userTimeout time.Duration
 	tls         bool
 	log         func() *slog.Logger
+	remedy      string // for a full table
 
 	mu       sync.Mutex
 	byAddr   map[net.Addr]*conn // the open connections
@@ -34,6 +35,7 @@ type connTable struct {
 func newConnTable(limit int, userTimeout time.Duration, overTLS bool, log func() *slog.Logger) *connTable {
 	return &connTable{
 		max: limit, userTimeout: userTimeout, tls: overTLS, log: log,
+		remedy: "raise Limits.MaxConnections (and RLIMIT_NOFILE), or add servers",
 		byAddr: map[net.Addr]*conn{}, allAway: make(chan struct{}),
 	}
 }
@@ -53,7 +55,7 @@ func (t *connTable) admit(raw net.Conn) (net.Conn, bool) {
 			t.wasFull = true
 			t.log().Warn("grpcx: too many connections; closing new ones until others end",
 				slog.Int("open", len(t.byAddr)),
-				slog.String("remedy", "raise Limits.MaxConnections (and RLIMIT_NOFILE), or add servers"))
+				slog.String("remedy", t.remedy))
 		}
 		return nil, false
 	}

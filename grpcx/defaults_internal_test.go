@@ -61,13 +61,15 @@ Zero means the default everywhere. "Negative" is what a negative value means; wh
 		{"stream workers", fmt.Sprintf("%d for each GOMAXPROCS, at most %d", workersPerProc, defaultMaxWorkers), "`WithStreamWorkers`"},
 		{"GOMAXPROCS and GOMEMLIMIT", "kept in step with the control groups by `Run`, not `Serve`", "`runtimex.Apply` before `Run`, `Without(grpcx.RuntimeTuning)`"},
 		{"probe listener", or(s.ProbeAddr, "none"), "`WithProbeAddr`"},
+		{"TLS on the probe listener", onOff(s.ProbeTLS), "`WithProbeTLS`"},
+		{"admin listener", or(s.AdminAddr, "none"), "`WithAdminAddr`; `:6060` is `127.0.0.1:6060`"},
 		{"reflection", onOff(s.Reflection), "`WithReflection`"},
 		{"unknown methods", "`Unimplemented`", "`WithUnknownHandler`"},
 	} {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", row[0], row[1], row[2])
 	}
 
-	b.WriteString("\n## Environment\n\n`grpcx.FromEnv(\"APP\")` reads these. The environment cannot ask for plaintext, drop the client certificate or lift a limit.\n\n| variable | meaning |\n| --- | --- |\n")
+	b.WriteString("\n## Environment\n\n`grpcx.FromEnv(\"APP\")` reads these. The environment cannot ask for plaintext, drop the client certificate, lift a limit or open the admin listener to a network.\n\n| variable | meaning |\n| --- | --- |\n")
 	for _, k := range envKeys() {
 		fmt.Fprintf(&b, "| `APP_GRPC_%s` | %s |\n", k.name, k.doc)
 	}

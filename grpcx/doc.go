@@ -40,6 +40,16 @@
 // [*DrainError] when something had to be abandoned. docs/lifecycle.md has the
 // steps and their bounds.
 //
+// # Probes and operators
+//
+// [WithCheck] adds health checks. The server has its own: "tls-certificate"
+// fails readiness when the served certificate has expired; informational are
+// "tls-certificate-renewal", which fails when a quarter of its life, or 30 days,
+// is left, and with [Server.Run] "gc-pressure", which fails while the garbage
+// collector uses too much CPU. Probes without a client certificate go to
+// [WithProbeAddr], over TLS with [WithProbeTLS]. [WithAdminAddr] serves the same
+// health over HTTP, profiles, variables and settings to operators.
+//
 // # The call path
 //
 // Registering a service weaves telemetry, recovery, access log, per-method

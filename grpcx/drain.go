@@ -55,6 +55,9 @@ func (r *run) drain(signals <-chan os.Signal, skipDelay bool) error {
 	if r.probe != nil {
 		r.probe.stop(left)
 	}
+	if r.admin != nil {
+		r.admin.stop(left)
+	}
 	for _, done := range r.accepting {
 		left.wait(done)
 	}

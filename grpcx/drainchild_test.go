@@ -40,10 +40,10 @@ type drainSpec struct {
 // drainEvent is what the child says: its addresses once it is ready, then what
 // Run returned.
 type drainEvent struct {
-	Addr, Probe string
-	Returned    bool
-	Error       string
-	Drain       *grpcx.DrainError
+	Addr, Probe, Admin string
+	Returned           bool
+	Error              string
+	Drain              *grpcx.DrainError
 }
 
 // drainService has one behaviour per method. Streams send their headers first,
@@ -122,7 +122,7 @@ func runDrainChild(text string) int {
 		transport = grpcx.WithTLSFiles(certs.ServerFiles())
 	}
 	srv, err := grpcx.New(transport,
-		grpcx.WithAddr("127.0.0.1:0"), grpcx.WithProbeAddr("127.0.0.1:0"), grpcx.WithDrain(spec.Drain),
+		grpcx.WithAddr("127.0.0.1:0"), grpcx.WithProbeAddr("127.0.0.1:0"), withAdmin(), grpcx.WithDrain(spec.Drain),
 		grpcx.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, nil))),
 		grpcx.WithSetup(func(_ context.Context, s *grpcx.Setup) error {
 			for range spec.Hooks {
@@ -142,7 +142,7 @@ func runDrainChild(text string) int {
 		defer close(said)
 		select {
 		case <-srv.Ready():
-			_ = out.Encode(drainEvent{Addr: srv.Addrs()[0].String(), Probe: srv.ProbeAddr().String()})
+			_ = out.Encode(drainEvent{Addr: srv.Addrs()[0].String(), Probe: srv.ProbeAddr().String(), Admin: srv.AdminAddr().String()})
 		case <-srv.Done():
 		}
 	}()
@@ -164,6 +164,7 @@ type drainChild struct {
 	logs   *logBuffer
 	addr   string
 	probe  string
+	admin  string
 	client *tls.Config // nil for plaintext
 	after  []func()    // what the peers check when the server has stopped
 }
@@ -214,7 +215,7 @@ func startDrainChild(t *testing.T, spec drainSpec, mutual bool) *drainChild {
 		}
 	})
 	ready := c.next(t, childLimit)
-	c.addr, c.probe = ready.Addr, ready.Probe
+	c.addr, c.probe, c.admin = ready.Addr, ready.Probe, ready.Admin
 	if c.addr == "" {
 		t.Fatalf("the child did not start: %+v", ready)
 	}

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/grpcx-go/sdk/tlsx"
@@ -23,7 +24,8 @@ import (
 // named app, are not read. A key that looks like a misspelt one is an error,
 // any other unknown key a warning when Serve starts. An empty variable counts
 // as unset. The environment cannot weaken security: it can name TLS files,
-// but not ask for plaintext, drop the client certificate or lift a limit.
+// but not ask for plaintext, drop the client certificate, lift a limit or open
+// the admin listener to a network.
 func FromEnv(prefix string) Option {
 	return newOption("FromEnv", prefix, func(s *settings) error {
 		if !envPrefix.MatchString(prefix) {
@@ -56,6 +58,8 @@ func envKeys() []envKey {
 			return WithAddr(v).apply(s)
 		}},
 		{"PROBE_ADDR", "address of the probe listener", func(s *settings, v string) error { return WithProbeAddr(v).apply(s) }},
+		{"PROBE_TLS", "`true`: the probe listener speaks TLS", (*settings).setProbeTLS},
+		{"ADMIN_ADDR", "address of the admin listener, on loopback", (*settings).setAdminAddr},
 		{"TLS_CERT", "certificate chain, a PEM file", func(s *settings, v string) error { s.envFiles.Cert = v; return nil }},
 		{"TLS_KEY", "private key, a PEM file", func(s *settings, v string) error { s.envFiles.Key = v; return nil }},
 		{"TLS_CLIENT_CA", "CA bundle for client certificates, a PEM file", func(s *settings, v string) error { s.envFiles.ClientCA = v; return nil }},
@@ -67,6 +71,30 @@ func envKeys() []envKey {
 	keys = append(keys, structKeys("", func(s *settings) any { return &s.limits }, &Limits{}, true)...)
 	keys = append(keys, structKeys("KEEPALIVE_", func(s *settings) any { return &s.keepalive }, &Keepalive{}, false)...)
 	return append(keys, structKeys("DRAIN_", func(s *settings) any { return &s.drain }, &Drain{}, false)...)
+}
+
+// setProbeTLS can switch TLS on and not off.
+func (s *settings) setProbeTLS(text string) error {
+	on, err := strconv.ParseBool(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a boolean; write true or false", text)
+	case !on && s.probeTLS:
+		return errors.New("the code asks for TLS (WithProbeTLS) and the environment cannot weaken it; unset the variable")
+	}
+	s.probeTLS = on
+	return nil
+}
+
+// setAdminAddr can move the admin listener and not open it to a network.
+func (s *settings) setAdminAddr(addr string) error {
+	if err := checkAddr(addr); err != nil {
+		return err
+	}
+	if !isLoopback(addr) {
+		return fmt.Errorf("%q is open to the network, and the environment cannot weaken security; use a loopback address, for example 127.0.0.1:6060, or name the host in the code (WithAdminAddr)", addr)
+	}
+	return WithAdminAddr(addr).apply(s)
 }
 
 // structKeys makes a key for each field of a config struct. Limits may not be

@@ -34,6 +34,8 @@ func TestFromEnv(t *testing.T) {
 	setenv(t, map[string]string{
 		"APP_GRPC_ADDR":                          "127.0.0.1:7",
 		"APP_GRPC_PROBE_ADDR":                    ":8086",
+		"APP_GRPC_PROBE_TLS":                     "false",
+		"APP_GRPC_ADMIN_ADDR":                    ":6060",
 		"APP_GRPC_MAX_RECV_BYTES":                "1048576",
 		"APP_GRPC_CONNECTION_TIMEOUT":            "3s",
 		"APP_GRPC_KEEPALIVE_MAX_CONNECTION_AGE":  "-1s",
@@ -46,6 +48,8 @@ func TestFromEnv(t *testing.T) {
 	s := srv.Settings()
 	assert.Equal(t, s.Addrs, []string{"127.0.0.1:7"})
 	assert.Equal(t, s.ProbeAddr, ":8086")
+	assert.True(t, !s.ProbeTLS)
+	assert.Equal(t, s.AdminAddr, "127.0.0.1:6060")
 	assert.Equal(t, s.Limits.MaxRecvBytes, 1<<20)
 	assert.Equal(t, s.Limits.MaxSendBytes, 4<<20)
 	assert.Equal(t, s.Limits.ConnectionTimeout, 3*time.Second)
@@ -90,6 +94,11 @@ func TestFromEnvMistakes(t *testing.T) {
 		{"APP_GRPC_MAX_RECV_BYTES", "4MiB", "in digits"},
 		{"APP_GRPC_MAX_RECV_BYTES", "-1", "cannot lift a limit"},
 		{"APP_GRPC_FIRST_MESSAGE_TIMEOUT", "-1s", "cannot lift a limit"},
+		{"APP_GRPC_PROBE_TLS", "on", "true or false"},
+		{"APP_GRPC_ADMIN_ADDR", "6060", "write host:port"},
+		{"APP_GRPC_ADMIN_ADDR", "0.0.0.0:6060", "open to the network"},
+		{"APP_GRPC_ADMIN_ADDR", "[::]:6060", "open to the network"},
+		{"APP_GRPC_ADMIN_ADDR", "admin.example:6060", "open to the network"},
 		{"APP_GRPC_DRAIN_DELAY", "5", "with a unit"},
 		{"APP_GRPC_DRAIN_DELAY", "0s", "negative value for none"},
 		{"APP_GRPC_DRAIN_TIMEOUT", "0s", "set a positive value"},
@@ -107,6 +116,29 @@ func TestFromEnvMistakes(t *testing.T) {
 		_, err := grpcx.New(grpcx.WithInsecure(), grpcx.FromEnv("APP"))
 		assert.Equal(t, optionErrors(err), []string{"WithDrain.Timeout"})
 	})
+}
+
+// The environment can put TLS on the probe listener and not take it away, and
+// it can move the admin listener on this machine only.
+func TestFromEnvProbes(t *testing.T) {
+	code := grpcx.Options(grpcx.WithTLS(mustDevcert(t).ServerSource()), grpcx.WithProbeAddr(":0"))
+	t.Setenv("APP_GRPC_PROBE_TLS", "true")
+	srv, err := grpcx.New(code, grpcx.FromEnv("APP"))
+	assert.NoError(t, err)
+	assert.True(t, srv.Settings().ProbeTLS)
+
+	t.Setenv("APP_GRPC_PROBE_TLS", "false")
+	_, err = grpcx.New(code, grpcx.WithProbeTLS(), grpcx.FromEnv("APP"))
+	assert.Equal(t, optionErrors(err), []string{"FromEnv.APP_GRPC_PROBE_TLS"})
+	assert.ErrorContains(t, err, "cannot weaken")
+
+	t.Setenv("APP_GRPC_PROBE_TLS", "")
+	for _, addr := range []string{"127.0.0.1:1", "[::1]:1", "localhost:1", "unix:/run/admin.sock"} {
+		t.Setenv("APP_GRPC_ADMIN_ADDR", addr)
+		srv, err := grpcx.New(grpcx.WithInsecure(), grpcx.WithAdminAddr("0.0.0.0:1"), grpcx.FromEnv("APP"))
+		assert.NoError(t, err)
+		assert.Equal(t, srv.Settings().AdminAddr, addr)
+	}
 }
 
 func TestFromEnvWarnsOfUnknownKeys(t *testing.T) {

@@ -25,6 +25,9 @@ func FuzzFromEnv(f *testing.F) {
 	for _, seed := range [][4]string{
 		{"ADDR", "127.0.0.1:7", "PROBE_ADDR", ":8086"},
 		{"ADDR", "unix:/run/app.sock", "ADDR", "nowhere"},
+		{"ADMIN_ADDR", "0.0.0.0:6060", "PROBE_TLS", "true"},
+		{"ADMIN_ADDR", "localhost:6060", "PROBE_TLS", "f"},
+		{"ADMIN_ADDR", "[::ffff:10.0.0.1]:1", "PROBE_ADDR", ":1"},
 		{"TLS_CERT", "/nonexistent", "TLS_CLIENT_CA", "/dev/null"},
 		{"MAX_RECV_BYTES", "1048576", "MAX_SEND_BYTES", "-1"},
 		{"MAX_HEADER_BYTES", "4294967296", "MAX_CONCURRENT_STREAMS", "4294967296"},
@@ -60,11 +63,25 @@ func FuzzFromEnv(f *testing.F) {
 			s := srv.Settings()
 			wantLimited(t, s.Limits)
 			assert.True(t, s.Drain.Timeout > 0, "Drain.Timeout")
+			wantLoopback(t, s.AdminAddr)
 			if mode := mutual.Settings().TLS.Mode; mode != "plaintext" {
 				assert.Equal(t, s.TLS.Mode, mode)
 			}
 		}
 	})
+}
+
+// wantLoopback reports an address that another machine could reach.
+func wantLoopback(t *testing.T, addr string) {
+	t.Helper()
+	if addr == "" || strings.HasPrefix(addr, "unix:") {
+		return
+	}
+	host, _, err := net.SplitHostPort(addr)
+	assert.NoError(t, err)
+	if !strings.EqualFold(host, "localhost") && !net.ParseIP(host).IsLoopback() {
+		t.Errorf("the environment opened the admin listener on %s", addr)
+	}
 }
 
 // wantOptionErrors walks what New joined.

@@ -28,6 +28,18 @@ func silentPeer(t *testing.T, c *drainChild) { c.socket(t, c.addr) }
 // silentProbePeer connects to the probe port and says nothing.
 func silentProbePeer(t *testing.T, c *drainChild) { c.socket(t, c.probe) }
 
+// halfRequestPeer sends the admin port half a request.
+func halfRequestPeer(t *testing.T, c *drainChild) {
+	_, err := io.WriteString(c.socket(t, c.admin), "GET /livez HTTP/1.1\r\nHost: local")
+	assert.NoError(t, err)
+}
+
+// profilePeer has the admin port record a profile of the CPU.
+func profilePeer(t *testing.T, c *drainChild) {
+	_, err := io.WriteString(c.socket(t, c.admin), "GET /debug/pprof/profile?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	assert.NoError(t, err)
+}
+
 // halfHelloPeer sends half a TLS ClientHello.
 func halfHelloPeer(t *testing.T, c *drainChild) {
 	hello := new(helloRecorder)

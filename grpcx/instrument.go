@@ -61,6 +61,8 @@ func (s *settings) refuseServerOptions() {
 		{"WithAddr", s.addrs != nil},
 		{"WithListener", s.listeners != nil},
 		{"WithProbeAddr", s.probeAddr != ""},
+		{"WithProbeTLS", s.probeTLS},
+		{"WithAdminAddr", s.adminAddr != ""},
 		{s.transport.option, s.transport.option != ""},
 		{"WithLimits", limits != Limits{}},
 		{"WithKeepalive", s.keepalive != Keepalive{}},

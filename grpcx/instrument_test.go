@@ -142,6 +142,8 @@ func TestInstrumentRefusesServerOptions(t *testing.T) {
 		{grpcx.WithAddr(":0"), "WithAddr"},
 		{grpcx.WithListener(bufconn.Listen(1)), "WithListener"},
 		{grpcx.WithProbeAddr(":0"), "WithProbeAddr"},
+		{grpcx.WithProbeTLS(), "WithProbeTLS"},
+		{grpcx.WithAdminAddr(":0"), "WithAdminAddr"},
 		{grpcx.WithInsecure(), "WithInsecure"},
 		{grpcx.WithTLS(certs.ServerSource()), "WithTLS"},
 		{grpcx.WithTLSFiles(tlsx.Files{}), "WithTLSFiles"},

@@ -141,20 +141,6 @@ func WithCheck(name string, check func(context.Context) error, opts ...healthx.C
 	})
 }
 
-// WithProbeAddr serves grpc.health.v1, and nothing else, in plaintext on its
-// own address, for probes that have no client certificate: kubelet's gRPC
-// probe dials the pod's address without TLS. It stays up until the drain is
-// over. Default: none. The last one wins.
-func WithProbeAddr(addr string) Option {
-	return newOption("WithProbeAddr", addr, func(s *settings) error {
-		if err := checkAddr(addr); err != nil {
-			return &OptionError{Option: "WithProbeAddr", Err: err}
-		}
-		s.probeAddr = addr
-		return nil
-	})
-}
-
 // WithMethods gives the methods that match a policy. The matcher is asked once
 // for each method, when it is registered, with a background context and no
 // request. Where several match, their policies merge field by field in the

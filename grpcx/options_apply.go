@@ -23,6 +23,8 @@ type settings struct {
 	addrs     []string
 	listeners []net.Listener
 	probeAddr string
+	probeTLS  bool
+	adminAddr string // with a host
 
 	transport transport
 	limits    Limits

@@ -75,8 +75,12 @@ func TestWrongOptions(t *testing.T) {
 		{"drain stop", grpcx.WithDrain(grpcx.Drain{Stop: -1}), "WithDrain.Stop", "default of 5s"},
 		{"check", grpcx.WithCheck("db", nil), "WithCheck.db", "nil"},
 		{"check twice", grpcx.Options(grpcx.WithCheck("db", ok), grpcx.WithCheck("db", ok)), "WithCheck.db", "db"},
+		{"check of the server's own name", grpcx.WithCheck("gc-pressure", ok), "WithCheck.gc-pressure", "choose another"},
 		{"check option", grpcx.WithCheck("db", ok, healthx.Interval(-1)), "WithCheck.db", "nterval"},
 		{"probe", grpcx.WithProbeAddr("8086"), "WithProbeAddr", "write host:port"},
+		{"probe TLS alone", grpcx.WithProbeTLS(), "WithProbeTLS", "add WithProbeAddr"},
+		{"probe TLS without a certificate", grpcx.Options(grpcx.WithProbeAddr(":0"), grpcx.WithProbeTLS()), "WithProbeTLS", "use WithTLSFiles or WithTLS"},
+		{"admin", grpcx.WithAdminAddr("6060"), "WithAdminAddr", "write host:port"},
 		{"matcher", grpcx.WithMethods(nil, grpcx.Policy{}), "WithMethods", "selector.MatchFunc"},
 		{"log mode", grpcx.WithMethods(matchAll, grpcx.Policy{Log: 77}), "WithMethods.Log", "LogErrors"},
 		{"logger", grpcx.WithLogger(nil), "WithLogger", "slog.DiscardHandler"},
@@ -212,6 +216,13 @@ func TestDevelopmentCertificateStaysHome(t *testing.T) {
 	err = srv.Serve(t.Context())
 	assert.Equal(t, optionErrors(err), []string{"WithTLS"})
 	assert.ErrorContains(t, err, "loopback", "127.0.0.1")
+
+	srv, err = grpcx.New(grpcx.WithTLS(certs.ServerSource()), grpcx.WithAddr("127.0.0.1:0"),
+		grpcx.WithProbeAddr("0.0.0.0:0"), grpcx.WithProbeTLS())
+	assert.NoError(t, err)
+	err = srv.Serve(t.Context())
+	assert.Equal(t, optionErrors(err), []string{"WithTLS"})
+	assert.ErrorContains(t, err, "loopback")
 }
 
 func TestBindErrorFromServe(t *testing.T) {
@@ -232,6 +243,7 @@ func TestPrecedence(t *testing.T) {
 		grpcx.WithLimits(grpcx.Limits{MaxRecvBytes: -1, MaxConcurrentStreams: 7}),
 		grpcx.WithAddr("127.0.0.1:1"), grpcx.WithAddr("127.0.0.1:2"),
 		grpcx.WithProbeAddr(":1"), grpcx.WithProbeAddr(":2"),
+		grpcx.WithAdminAddr(":3"), grpcx.WithAdminAddr(":4"),
 		grpcx.Without(grpcx.Recovery), grpcx.Without(grpcx.Health),
 	)
 	assert.NoError(t, err)
@@ -242,6 +254,7 @@ func TestPrecedence(t *testing.T) {
 	assert.Equal(t, s.Limits.ConnectionTimeout, 10*time.Second)
 	assert.Equal(t, s.Addrs, []string{"127.0.0.1:1", "127.0.0.1:2"})
 	assert.Equal(t, s.ProbeAddr, ":2")
+	assert.Equal(t, s.AdminAddr, "127.0.0.1:4")
 	assert.Equal(t, s.Without, []grpcx.Feature{grpcx.Health})
 	assert.Contains(t, fmt.Sprint(s.Options), "WithInsecure", "MaxRecvBytes:1048576", "WithAddr(127.0.0.1:1)")
 }

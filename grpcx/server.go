@@ -25,6 +25,7 @@ type Server struct {
 	table  *connTable
 	keeper *trustKeeper // nil for plaintext
 	health *healthx.Registry
+	pages  *adminPages
 	tasks  taskGroup
 
 	draining chan struct{} // closed when the drain begins
@@ -47,8 +48,11 @@ type Server struct {
 
 	addrs     []net.Addr
 	probeAddr net.Addr
+	adminAddr net.Addr
 
-	tuning atomic.Pointer[runtimex.Controller] // while Run tunes the runtime
+	tuning    atomic.Pointer[runtimex.Controller] // while Run tunes the runtime
+	pressure  atomic.Pointer[runtimex.GCPressure] // while the collector uses too much CPU
+	watchOnce sync.Once                           // of the check of the collector
 }
 
 type registration struct {
@@ -76,6 +80,7 @@ func New(opts ...Option) (*Server, error) {
 	cfg.given = printAll(opts)
 	cfg.finish()
 	cfg.loadTransport()
+	cfg.checkProbes()
 
 	s := &Server{
 		cfg:      cfg,
@@ -94,7 +99,8 @@ func New(opts ...Option) (*Server, error) {
 	}
 	s.health = healthx.NewRegistry(cfg.healthOptions()...)
 	s.addChecks()
-	s.addCertificateCheck()
+	s.addCertificateChecks()
+	s.pages = newAdminPages(s)
 	if err := tryServer(s.serverOptions()); err != nil {
 		s.cfg.errs = append(s.cfg.errs, err)
 	}
@@ -105,14 +111,6 @@ func New(opts ...Option) (*Server, error) {
 		s.health.Register(s)
 	}
 	return s, nil
-}
-
-func (s *Server) addChecks() {
-	for _, c := range s.cfg.checks {
-		if err := s.health.AddCheck(c.name, c.check, c.opts...); err != nil {
-			s.cfg.errs = append(s.cfg.errs, &OptionError{Option: "WithCheck", Field: c.name, Err: err})
-		}
-	}
 }
 
 // RegisterService registers a service, as generated code does. It must come
@@ -264,6 +262,14 @@ func (s *Server) ProbeAddr() net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.probeAddr
+}
+
+// AdminAddr returns the address of the admin listener; nil without one, and
+// before Serve bound it.
+func (s *Server) AdminAddr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.adminAddr
 }
 
 // Health returns the registry that the server's health service answers from.

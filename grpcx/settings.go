@@ -16,6 +16,10 @@ type Settings struct {
 	Addrs []string `json:"addrs"`
 	// ProbeAddr is the address of the probe listener; empty without one.
 	ProbeAddr string `json:"probe_addr,omitempty"`
+	// ProbeTLS is true when the probe listener speaks TLS.
+	ProbeTLS bool `json:"probe_tls,omitempty"`
+	// AdminAddr is the address of the admin listener; empty without one.
+	AdminAddr string `json:"admin_addr,omitempty"`
 	// TLS says how connections are secured.
 	TLS TLSSettings `json:"tls"`
 
@@ -64,6 +68,8 @@ type TLSSettings struct {
 func (s *Server) Settings() Settings {
 	out := Settings{
 		ProbeAddr:  s.cfg.probeAddr,
+		ProbeTLS:   s.cfg.probeTLS,
+		AdminAddr:  s.cfg.adminAddr,
 		TLS:        s.cfg.transport.describe(),
 		Limits:     s.cfg.limits,
 		Keepalive:  s.cfg.keepalive,
@@ -84,6 +90,9 @@ func (s *Server) Settings() Settings {
 	}
 	if addr := s.ProbeAddr(); addr != nil {
 		out.ProbeAddr = addr.String()
+	}
+	if addr := s.AdminAddr(); addr != nil {
+		out.AdminAddr = addr.String()
 	}
 	for _, c := range s.cfg.checks {
 		out.Checks = append(out.Checks, c.name)
@@ -124,7 +133,10 @@ func (t transport) describe() TLSSettings {
 func (s Settings) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Any("addrs", s.Addrs)}
 	if s.ProbeAddr != "" {
-		attrs = append(attrs, slog.String("probe_addr", s.ProbeAddr))
+		attrs = append(attrs, slog.String("probe_addr", s.ProbeAddr), slog.Bool("probe_tls", s.ProbeTLS))
+	}
+	if s.AdminAddr != "" {
+		attrs = append(attrs, slog.String("admin_addr", s.AdminAddr))
 	}
 	attrs = append(attrs,
 		slog.Any("tls", s.TLS),
@@ -178,5 +190,9 @@ func (s *Server) logStart() {
 		log.Warn("grpcx: serving plaintext, as WithInsecure asked: anyone who reaches the port can call and read")
 	case mode == modeMutual && s.cfg.probeAddr == "" && !s.cfg.transport.source.Current().Development():
 		log.Warn("grpcx: mutual TLS without a probe listener: kubelet has no client certificate; add WithProbeAddr")
+	}
+	if addr := s.AdminAddr(); addr != nil && isOpen(addr) {
+		log.Warn("grpcx: the admin listener is not on loopback, as WithAdminAddr asked: anyone who reaches it can read health, variables, settings, profiles and stacks",
+			slog.String("addr", addr.String()))
 	}
 }

@@ -3,6 +3,7 @@ package grpcx
 import (
 	"context"
 	"log/slog"
+	"net/http"
 
 	"google.golang.org/grpc"
 
@@ -30,6 +31,16 @@ func (s *Setup) OnStop(name string, hook func(context.Context) error) {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
 	s.server.hooks = append(s.server.hooks, stopHook{name, hook})
+}
+
+// HandleAdmin serves a page on the admin listener, under its limits; see
+// [WithAdminAddr]. The pattern is a path of [http.ServeMux], such as "/metrics",
+// or "/things/" for all below it. Without an admin listener the page is not
+// served, and nothing else changes. A pattern that is not a path, or is taken,
+// and a nil handler make Serve fail; once the server serves, a page is refused,
+// logged, and the refusal joined to Serve's error.
+func (s *Setup) HandleAdmin(pattern string, handler http.Handler) {
+	s.server.handleAdmin(pattern, handler)
 }
 
 // Health returns the server's health registry.

@@ -35,6 +35,8 @@ type hostileCase struct {
 var hostileCases = []hostileCase{
 	{name: "silent TCP", peers: []hostilePeer{silentPeer}},
 	{name: "silent probe", peers: []hostilePeer{silentProbePeer}},
+	{name: "half an admin request", peers: []hostilePeer{halfRequestPeer}},
+	{name: "admin profile", peers: []hostilePeer{profilePeer}},
 	{name: "half a ClientHello", peers: []hostilePeer{halfHelloPeer}, mutual: true},
 	{name: "quiet after TLS", peers: []hostilePeer{quietTLSPeer}, mutual: true},
 	{name: "half a preface", peers: []hostilePeer{halfPrefacePeer}},
@@ -61,7 +63,7 @@ func everything() hostileCase {
 	return hostileCase{
 		name: "all at once", tasks: 1, hooks: 1,
 		peers: []hostilePeer{
-			silentPeer, silentProbePeer, halfPrefacePeer,
+			silentPeer, silentProbePeer, halfRequestPeer, profilePeer, halfPrefacePeer,
 			watchPeer("grpc.testing.TestService", healthpb.HealthCheckResponse_SERVING),
 			watchPeer("no.Such", healthpb.HealthCheckResponse_SERVICE_UNKNOWN),
 			streamPeer, zeroWindowPeer, deafPeer, rudePeer, ignoredPeer, goexitPeer,

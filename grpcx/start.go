@@ -19,6 +19,7 @@ type run struct {
 
 	listeners []net.Listener
 	probe     *probeServer // nil without a probe address
+	admin     *adminServer // nil without an admin address
 
 	accepting  []chan struct{} // closed when an accept loop has ended
 	failed     chan error      // an accept loop that ended by itself
@@ -89,14 +90,7 @@ func (r *run) bind(ctx context.Context, given []net.Listener) error {
 			errs = append(errs, err)
 		}
 	}
-	if r.cfg.probeAddr != "" {
-		lis, err := listen(ctx, r.cfg.probeAddr)
-		if err != nil {
-			errs = append(errs, err)
-		} else {
-			r.probe = newProbeServer(lis, r.Server)
-		}
-	}
+	errs = append(errs, r.bindOwn(ctx)...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, lis := range r.listeners {
@@ -105,7 +99,34 @@ func (r *run) bind(ctx context.Context, given []net.Listener) error {
 	if r.probe != nil {
 		r.probeAddr = r.probe.lis.Addr()
 	}
+	if r.admin != nil {
+		r.adminAddr = r.admin.lis.Addr()
+	}
 	return errors.Join(errs...)
+}
+
+// bindOwn binds the listeners for probes and for operators.
+func (r *run) bindOwn(ctx context.Context) (errs []error) {
+	if addr := r.cfg.probeAddr; addr != "" {
+		lis, err := listen(ctx, addr)
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			r.probe = newProbeServer(lis, r.Server)
+			if r.cfg.probeTLS {
+				errs = append(errs, r.checkDevelopment(lis.Addr()))
+			}
+		}
+	}
+	if addr := r.cfg.adminAddr; addr != "" {
+		lis, err := listen(ctx, addr)
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			r.admin = newAdminServer(lis, r.Server)
+		}
+	}
+	return errs
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
@@ -126,7 +147,7 @@ func (r *run) checkDevelopment(addr net.Addr) error {
 	if source == nil || !source.Current().Development() {
 		return nil
 	}
-	if tcp, ok := addr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
+	if isOpen(addr) {
 		return optionErrorf(r.cfg.transport.option, "", "the certificate is a development one and %v is not a loopback address; listen on 127.0.0.1, or use a certificate of your own CA", addr)
 	}
 	return nil
@@ -152,6 +173,9 @@ func (r *run) start(ctx context.Context) {
 	if r.probe != nil {
 		r.probe.start()
 	}
+	if r.admin != nil {
+		r.admin.start(ctx)
+	}
 	healthCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.stopHealth, r.healthDone = cancel, make(chan struct{})
 	go func() {
@@ -168,6 +192,9 @@ func (r *run) undo() []error {
 	closeAll(r.listeners)
 	if r.probe != nil {
 		_ = r.probe.lis.Close()
+	}
+	if r.admin != nil {
+		_ = r.admin.lis.Close()
 	}
 	r.tasks.close()
 	r.mu.Lock()

@@ -2,7 +2,6 @@ package grpcx
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -33,27 +32,6 @@ func (r *run) goTLS(f func()) {
 		defer close(done)
 		f()
 	}()
-}
-
-// certificateCheck is the name of the health check of the served certificate.
-const certificateCheck = "tls-certificate"
-
-// addCertificateCheck makes readiness fail once the served certificate has
-// expired. A reload that fails while the last good one is valid changes nothing.
-func (s *Server) addCertificateCheck() {
-	source := s.cfg.transport.source
-	if source == nil {
-		return
-	}
-	err := s.health.AddCheck(certificateCheck, func(context.Context) error {
-		if end := source.Current().NotAfter(); time.Now().After(end) {
-			return fmt.Errorf("the served certificate expired at %s; renew it", end.UTC().Format(time.RFC3339))
-		}
-		return nil
-	})
-	if err != nil {
-		s.cfg.errs = append(s.cfg.errs, optionErrorf("WithCheck", certificateCheck, "the server uses this name itself; choose another"))
-	}
 }
 
 // TLSStatus is the state of a server's TLS at one moment. It holds no secret.

@@ -13,12 +13,13 @@ func (s *Server) tuneRuntime() (undo func()) {
 	if s.cfg.without[RuntimeTuning] {
 		return func() {}
 	}
-	c, err := runtimex.Apply(runtimex.WithLogger(s.logger()))
+	c, err := runtimex.Apply(runtimex.WithLogger(s.logger()), runtimex.WithObserver(s.noteCollector))
 	if err != nil {
 		// A server with the runtime's own settings is better than none.
 		s.logger().Error("grpcx: the Go runtime is not tuned", slog.Any("error", err))
 		return func() {}
 	}
 	s.tuning.Store(c)
+	s.watchOnce.Do(s.addCollectorCheck)
 	return c.Undo
 }

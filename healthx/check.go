@@ -37,7 +37,12 @@ func newCheck(name string, fn func(context.Context) error, config checkConfig) *
 
 // affects reports whether a failure of c takes the entry down.
 func (c *check) affects(name string) bool {
-	if c.config.informational || name == Liveness || name == Startup {
+	return !c.config.informational && c.concerns(name)
+}
+
+// concerns is affects without regard to whether c is informational.
+func (c *check) concerns(name string) bool {
+	if name == Liveness || name == Startup {
 		return false
 	}
 	if c.config.services == nil {

@@ -111,6 +111,33 @@ func TestClientMovesOffAndBack(t *testing.T) {
 	})
 }
 
+// TestClientFollowsACheck: the client moves when the threshold is reached.
+func TestClientFollowsACheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, y := newBackend(t), newBackend(t)
+		var down atomic.Bool
+		assert.NoError(t, x.registry.AddCheck("db", func(context.Context) error {
+			if down.Load() {
+				return errDown
+			}
+			return nil
+		}, healthx.Interval(time.Second), healthx.Jitter(0), healthx.FailureThreshold(2), healthx.Services("a")))
+		conn := dial(t, map[string]*backend{"x": x, "y": y})
+		synctest.Wait()
+		time.Sleep(time.Second / 2)
+		down.Store(true)
+		for _, want := range []int32{5, 5, 0, 0} {
+			onX, onY := spread(t, conn, x, y)
+			assert.Equal(t, []int32{onX, onY}, []int32{want, 10 - want})
+			time.Sleep(time.Second)
+		}
+		down.Store(false)
+		time.Sleep(time.Second)
+		onX, onY := spread(t, conn, x, y)
+		assert.Equal(t, []int32{onX, onY}, []int32{5, 5})
+	})
+}
+
 // TestDrainDoesNotMakeClientsRewatch runs the lifecycle that the package
 // documentation gives. Ending the streams at the drain instead costs
 // thousands of Watch calls a second from each client.

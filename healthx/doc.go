@@ -1,5 +1,6 @@
 // Package healthx serves the gRPC health protocol (grpc.health.v1: Check,
-// Watch and List) from the results of background dependency checks.
+// Watch and List) and the HTTP probes of Kubernetes from the results of
+// background dependency checks.
 //
 // A [Registry] holds one status per name and the checks that decide it. It
 // works with any *grpc.Server:
@@ -35,12 +36,28 @@
 // A check affects readiness and every service, unless [Services] names what
 // it affects; an [Informational] one is reported and affects nothing.
 //
+// # Checks
+//
+// A check is any func(context.Context) error. [Ping], [Conn], [TCP], [HTTP]
+// and [DiskSpace] make the common ones. Their errors name the dependency, what
+// is wrong and what to look at, and leave out userinfo and queries of URLs.
+// They leave nothing open between two runs.
+//
+// A check that comes and goes does not take the status with it each time: see
+// [FailureThreshold] and [SuccessThreshold].
+//
+// # HTTP
+//
+// [Registry.Handler] answers /livez, /readyz and /startupz in the format of
+// kube-apiserver, from the same statuses.
+//
 // # Probes cost nothing
 //
-// A probe never runs a check. Check and Watch read an immutable snapshot
-// without locking; checks run in the background, each at its own interval,
-// never twice at a time. The text of a check's error reaches the log, the
-// observers and [Registry.Report], never a gRPC client.
+// A probe never runs a check and never waits for one. Check, Watch and the
+// "ok" of an HTTP probe are read from an immutable snapshot without locking;
+// checks run in the background, each at its own interval, never twice at a
+// time. The text of a check's error reaches the log, the observers and
+// [Registry.Report], never a probe.
 //
 // # Shutting down
 //

@@ -87,16 +87,12 @@ func (r *Registry) judge(e *entry) (Status, string) {
 	}
 	var failing, waiting []string
 	for _, c := range r.checks {
-		switch {
-		case e.name == Startup:
-			if !r.started && c.affects(Readiness) && !c.passedOnce {
-				waiting = append(waiting, c.name)
-			}
-		case !c.affects(e.name):
-		case c.state == CheckFailing:
+		switch r.verdict(c, e) {
+		case verdictFailing:
 			failing = append(failing, c.name)
-		case c.state == CheckPending && !e.served:
+		case verdictWaiting:
 			waiting = append(waiting, c.name)
+		case verdictNone, verdictOK:
 		}
 	}
 	switch {
@@ -106,6 +102,38 @@ func (r *Registry) judge(e *entry) (Status, string) {
 		return NotServing, "waiting for checks: " + strings.Join(waiting, ", ")
 	}
 	return Serving, ""
+}
+
+// verdict is what one check says about one entry.
+type verdict uint8
+
+const (
+	verdictNone    verdict = iota // the entry does not depend on the check
+	verdictOK                     // the check is not in the way
+	verdictWaiting                // it has not succeeded yet, which a new entry waits for
+	verdictFailing
+)
+
+// verdict is shared by statuses and HTTP probes, so that they cannot disagree.
+// The caller holds r.mu.
+func (r *Registry) verdict(c *check, e *entry) verdict {
+	switch {
+	case e.name == Liveness:
+		return verdictNone
+	case e.name == Startup && !c.affects(Readiness):
+		return verdictNone
+	case e.name == Startup && !r.started && !c.passedOnce:
+		return verdictWaiting
+	case e.name == Startup:
+		return verdictOK
+	case !c.affects(e.name):
+		return verdictNone
+	case c.state == CheckFailing:
+		return verdictFailing
+	case c.state == CheckPending && !e.served:
+		return verdictWaiting
+	}
+	return verdictOK
 }
 
 // publish stores a new snapshot if the entries differ from the present one.

@@ -30,7 +30,7 @@ func TestImports(t *testing.T) {
 			switch {
 			case !strings.Contains(first, "."):
 			case path == "google.golang.org/grpc", path == "google.golang.org/grpc/codes", path == "google.golang.org/grpc/status",
-				path == "google.golang.org/grpc/health/grpc_health_v1":
+				path == "google.golang.org/grpc/connectivity", path == "google.golang.org/grpc/health/grpc_health_v1":
 				seen++
 			default:
 				t.Errorf("%s imports %s", file, path)

@@ -86,11 +86,15 @@ func (r *Registry) AddService(names ...string) {
 // the timeout and when Run ends; nil means healthy. A panic or
 // [runtime.Goexit] in it is a failure.
 //
-// The name identifies the check in logs, events and reports. A check that
-// cannot be added gives a [*CheckError].
+// The name identifies the check in logs, events, reports and HTTP probes,
+// whose own lines "running", "switch" and "shutdown" are refused as names. A
+// check that cannot be added gives a [*CheckError].
 func (r *Registry) AddCheck(name string, check func(context.Context) error, opts ...CheckOption) error {
 	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return &CheckError{Check: name, Err: errors.New("the name is empty or not printable; name the dependency, as \"postgres\"")}
+	}
+	if reserved(name) {
+		return &CheckError{Check: name, Err: errors.New("HTTP probes show a line of this name themselves; name the dependency, as \"postgres\"")}
 	}
 	if check == nil {
 		return &CheckError{Check: name, Err: errors.New("the function is nil; pass one that returns nil while the dependency is healthy")}

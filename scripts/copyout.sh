@@ -22,5 +22,5 @@ for dir in $mains; do
 	go mod edit -replace "github.com/grpcx-go/sdk=$root" -replace "github.com/grpcx-go/sdk/examples=$root/examples"
 	go mod tidy 2>/dev/null || go mod tidy
 	go build -o "$tmp/bin" .
-	if find . -name '*_test.go' | grep -q .; then go vet .; fi
+	if find . -name '*_test.go' | grep -q .; then go test .; fi
 done

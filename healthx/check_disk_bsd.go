@@ -1,0 +1,21 @@
+//go:build darwin || dragonfly || freebsd
+
+package healthx
+
+import (
+	"errors"
+	"syscall"
+)
+
+func freeBytes(path string) (uint64, error) {
+	for {
+		var st syscall.Statfs_t
+		err := syscall.Statfs(path, &st)
+		switch {
+		case err == nil:
+			return product(st.Bavail, st.Bsize), nil
+		case !errors.Is(err, syscall.EINTR):
+			return 0, err
+		}
+	}
+}
