@@ -15,10 +15,10 @@ export GOWORK := off
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 # Every module of the repository, nested ones included, but the one of tools.
-# Those of frameworks and of kubelet take minutes to compile: see bench-peers and
-# test-probes.
+# Those of frameworks, kubelet and the API server take minutes to compile: see
+# bench-peers, test-probes and test-deploy.
 MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune -o -path ./bench/peers -prune \
-	-o -path ./internal/probes -prune -o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
+	-o -path ./internal/probes -prune -o -path ./internal/manifests -prune -o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
 # A module whose tests CI has no time for; `make EXTRA= unit` has it too.
 EXTRA := ./bench
 # The packages that also run on an emulated arm64, macOS and Windows.
@@ -94,6 +94,11 @@ test-migrate: ## The programs of docs/migrating.md, with the frameworks (not in 
 	@cd internal/migrate/testdata/frameworks && go vet ./...
 	@cd internal/migrate && GRPCX_FRAMEWORKS=1 go test -count=1 -timeout 15m ./...
 
+.PHONY: test-deploy
+test-deploy: ## Manifests, Compose, Envoy and image, judged by their readers' code (network; not in test)
+	@cd internal/manifests && go vet ./... && go test -count=1 .
+	@cd examples && GRPCX_DEPLOY=1 go test -count=1 -timeout 15m ./deploy
+
 .PHONY: test-firststeps
 test-firststeps: ## Type the commands of examples/README.md in a fresh copy (network; not in test)
 	@scripts/firststeps.sh
@@ -151,7 +156,7 @@ generate: tools ## Rewrite generated code and golden files
 
 .PHONY: check
 check: generate ## Fail when generated files, go.mod or go.sum are out of date
-	@set -e; for m in $(MODULES) internal/tools internal/probes internal/migrate/testdata/frameworks bench/peers; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
+	@set -e; for m in $(MODULES) internal/tools internal/manifests internal/probes internal/migrate/testdata/frameworks bench/peers; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
 	@out=$$(git status --porcelain); \
 	if [ -n "$$out" ]; then echo "the tree is not clean; commit what make generate wrote:"; echo "$$out"; git diff; exit 1; fi
 

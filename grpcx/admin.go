@@ -63,6 +63,7 @@ func (a *adminServer) count(_ net.Conn, state http.ConnState) {
 		a.active.Add(1)
 	case http.StateClosed, http.StateHijacked:
 		a.active.Done()
+	case http.StateActive, http.StateIdle:
 	}
 }
 

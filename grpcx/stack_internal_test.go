@@ -12,9 +12,9 @@ func TestGrowStack(t *testing.T) {
 	go func() {
 		growStack(false)
 		var here byte
-		before := uintptr(unsafe.Pointer(&here)) //nolint:gosec // compared, never followed
+		before := uintptr(unsafe.Pointer(&here)) // compared, never followed
 		goDeep()
-		moved <- before != uintptr(unsafe.Pointer(&here)) //nolint:gosec // as above
+		moved <- before != uintptr(unsafe.Pointer(&here))
 	}()
 	if <-moved {
 		t.Error("the stack was moved after growStack, so it had not grown")

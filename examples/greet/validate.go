@@ -1,3 +1,4 @@
+// Package greet is the service that every example serves.
 package greet
 
 import "errors"

@@ -84,7 +84,7 @@ func TestHTTPClient(t *testing.T) {
 	assert.Equal(t, resp.StatusCode, http.StatusAccepted)
 }
 
-func TestTuneRuntime(t *testing.T) {
+func TestTuneRuntime(*testing.T) {
 	undo := alone.TuneRuntime()
 	undo()
 }
