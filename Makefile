@@ -109,7 +109,7 @@ test-firststeps: ## Type the commands of examples/README.md in a fresh copy (net
 
 .PHONY: arm64
 arm64: ## Leaf packages and allocation budgets on arm64, emulated by qemu-user
-	@CHEAP=./runtimex/... MODELS="cortex-a53 max" SIZES="4096 65536" scripts/arm64.sh $(LEAVES:%=./%/...)
+	@SHORT=1 CHEAP=./runtimex/... MODELS="cortex-a53 max" SIZES="4096 65536" scripts/arm64.sh $(LEAVES:%=./%/...)
 	@echo "== allocation budgets of a call"; export RUN=Alloc MODELS=cortex-a53 SIZES=4096; \
 	scripts/arm64.sh ./grpcx
 

@@ -7,7 +7,8 @@
 #   CHEAP=packages scripts/arm64.sh ...     and these, with -short, on the others
 #   MATRIX=all scripts/arm64.sh ...         all of them on every combination
 #
-# MODELS and SIZES change the combinations, and RUN is a pattern of test names.
+# MODELS and SIZES change the combinations, RUN is a pattern of test names, and
+# SHORT=1 leaves the long tests out.
 # All tests of a package are one run, and JOBS runs (the number of CPUs) go on at
 # a time. The packages are those of the module of the working directory.
 set -euo pipefail
@@ -100,7 +101,7 @@ for model in $MODELS; do
 	for size in $SIZES; do
 		while read -r pkg dir binary; do
 			if [ -n "$first" ] || [ "${MATRIX-}" = all ]; then
-				echo "$model $size $pkg $dir $binary"
+				echo "$model $size $pkg $dir $binary${SHORT:+ -test.short}"
 			elif grep -qxF "$pkg" <<<"$cheap"; then
 				echo "$model $size $pkg $dir $binary -test.short"
 			fi
