@@ -98,6 +98,10 @@ test-migrate: ## The programs of docs/migrating.md, with the frameworks (not in 
 	@cd internal/migrate/testdata/frameworks && go vet ./...
 	@cd internal/migrate && GRPCX_FRAMEWORKS=1 go test -count=1 -timeout 15m ./...
 
+.PHONY: test-certs
+test-certs: ## What grpcx certs issues, in other languages, beside cfssl, and rotating for 2 minutes (network; not in test)
+	@cd cmd/grpcx && GRPCX_CERTS=1 GRPCX_RENEW=1 go test -count=1 -timeout 15m -v ./internal/e2e
+
 .PHONY: test-deploy
 test-deploy: ## Manifests, Compose, Envoy and image, judged by their readers' code (network; not in test)
 	@cd internal/manifests && go vet ./... && go test -count=1 .
@@ -112,11 +116,15 @@ arm64: ## Leaf packages and allocation budgets on arm64, emulated by qemu-user
 	@SHORT=1 CHEAP=./runtimex/... MODELS="cortex-a53 max" SIZES="4096 65536" scripts/arm64.sh $(LEAVES:%=./%/...)
 	@echo "== allocation budgets of a call"; export RUN=Alloc MODELS=cortex-a53 SIZES=4096; \
 	scripts/arm64.sh ./grpcx
+	@echo "== what the command says of the machine"; cd cmd/grpcx && \
+	MODELS=cortex-a53 SIZES=65536 ../../scripts/arm64.sh ./internal/doctorcmd ./internal/cpuinfo
 
 .PHONY: test-arm64
 test-arm64: ## The same on 3 CPU models with pages of 4, 16 and 64 KiB (not in test)
 	@MATRIX=all scripts/arm64.sh $(LEAVES:%=./%/...)
 	@cd internal/parity && RUN=Alloc ../../scripts/arm64.sh .
+	@cd cmd/grpcx && MATRIX=all ../../scripts/arm64.sh ./internal/doctorcmd ./internal/cpuinfo && \
+	MODELS=cortex-a53 SIZES=65536 ../../scripts/arm64.sh ./internal/benchcmd
 
 # VMFLAGS are flags of internal/vmtest/cmd/vmtest, such as "-v -run Integration".
 PAGES ?= 4k 16k
@@ -132,7 +140,7 @@ examples: ## Build every example copied out as a new module (unit builds and run
 
 .PHONY: cross
 cross: ## Vet for macOS, Windows and Linux on arm64, and build the SDK
-	@set -e; for target in $(CROSS); do for m in . $(wildcard examples); do \
+	@set -e; for target in $(CROSS); do for m in . cmd/grpcx examples; do \
 		echo "== $$m: $$target"; \
 		(cd $$m; export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
 			go vet ./... && { [ $$m != . ] || go build -o /dev/null ./...; }); \

@@ -3,18 +3,22 @@ package examples_test
 import (
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcx-go/sdk/examples/greet"
 	"github.com/grpcx-go/sdk/internal/assert"
+	"github.com/grpcx-go/sdk/tlsx"
 	"github.com/grpcx-go/sdk/tlsx/devcert"
 )
 
@@ -28,6 +32,7 @@ var scenarios = map[string]func(*testing.T, *example){
 	"minimal":              minimal,
 	"quickstart":           quickstart,
 	"mtls-files":           mtlsFiles,
+	"cfssl":                cfssl,
 	"mesh-sidecar":         meshSidecar,
 	"streaming-with-drain": streamingWithDrain,
 	"health-checks":        healthChecks,
@@ -81,6 +86,39 @@ func mtlsFiles(t *testing.T, e *example) {
 	assert.Equal(t, hello(t, dial(t, e.addr, mutual(after))), "Hello, Ada! You are client.localhost")
 	_, err = greet.NewGreeterClient(dial(t, e.addr, mutual(before))).Greet(within(t), &greet.GreetRequest{}, grpc.WaitForReady(false))
 	assert.Equal(t, status.Code(err), codes.Unavailable)
+	p.stop(t)
+}
+
+// The certificates come from cfssl's JSON files. Renewed ones are taken up
+// while the server serves.
+func cfssl(t *testing.T, e *example) {
+	const make = "examples/cfssl/certs.sh"
+	dir := filepath.Join(e.dir, "certs", "cfssl")
+	certs := func() {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), strings.TrimPrefix(make, "examples/"), dir).CombinedOutput()
+		assert.NoError(t, err, string(out))
+	}
+	certs()
+	run, ok := strings.CutPrefix(e.run, make+" && ")
+	assert.True(t, ok, e.run)
+	p := e.start(t, run)
+	client := filepath.Join(dir, "client")
+	call := func() (serial string) {
+		identity, err := tlsx.Load(tlsx.Files{Cert: filepath.Join(client, "tls.crt"), Key: filepath.Join(client, "tls.key"),
+			ClientCA: filepath.Join(client, "ca.crt"), Usage: tlsx.ForClient})
+		assert.NoError(t, err)
+		conn := dial(t, e.addr, credentials.NewTLS(tlsx.ClientConfig(tlsx.Static(identity), tlsx.ServerName("localhost"))))
+		var server peer.Peer
+		reply, err := greet.NewGreeterClient(conn).Greet(within(t), &greet.GreetRequest{Name: "Ada"}, grpc.Peer(&server))
+		assert.NoError(t, err)
+		assert.Equal(t, reply.GetGreeting(), "Hello, Ada! You are spiffe://example.org/client")
+		return server.AuthInfo.(credentials.TLSInfo).State.PeerCertificates[0].SerialNumber.String()
+	}
+	before := call()
+	assert.Contains(t, p.out.String(), e.own(e.try), make)
+	certs()
+	waitFor(t, "the renewed certificate", func() bool { return call() != before })
 	p.stop(t)
 }
 

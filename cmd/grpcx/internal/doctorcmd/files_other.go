@@ -1,0 +1,5 @@
+//go:build !unix
+
+package doctorcmd
+
+func fileLimits() (soft, hard uint64) { return 0, 0 }
