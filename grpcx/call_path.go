@@ -131,6 +131,14 @@ func (p *callPath) running() []string {
 	return names
 }
 
+// abandon counts the calls in flight as given up, and lists their methods.
+func (p *callPath) abandon() []string {
+	for _, m := range p.all() {
+		m.abandoned.Store(m.inFlight.Load())
+	}
+	return p.running()
+}
+
 // methodNames lists the registered methods, sorted.
 func (p *callPath) methodNames() []string {
 	return slices.Sorted(maps.Keys(p.registered.Load().methods))

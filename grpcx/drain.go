@@ -121,7 +121,7 @@ func (r *run) goAway() <-chan struct{} {
 // force closes what is still open. grpc-go's Stop may block behind a handler
 // that never returns, so nothing here waits for it without a bound.
 func (r *run) force(graceful <-chan struct{}, left *budget, report *DrainError) {
-	report.Aborted = r.path.running()
+	report.Aborted = r.path.abandon()
 	report.Connections = r.table.open()
 	stopped := make(chan struct{})
 	go func() {

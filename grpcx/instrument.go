@@ -1,8 +1,6 @@
 package grpcx
 
 import (
-	"log/slog"
-
 	"google.golang.org/grpc"
 )
 
@@ -27,12 +25,7 @@ func Instrument(reg grpc.ServiceRegistrar, opts ...Option) (grpc.ServiceRegistra
 	if err := cfg.err(); err != nil {
 		return nil, err
 	}
-	path := newCallPath(&cfg, func() *slog.Logger {
-		if cfg.logger != nil {
-			return cfg.logger
-		}
-		return slog.Default()
-	})
+	path := newCallPath(&cfg, cfg.log.current)
 	t, err := newTelemetry(&cfg)
 	if err != nil {
 		return nil, err

@@ -106,6 +106,13 @@ func (s *Server) observeServer(meter metric.Meter) (unregister func() error, err
 		})
 	o.level("grpcx.drain.phase", "1", "How far the server is: 0 starting, 1 serving, 2 draining.",
 		func(report func(int64, ...attribute.KeyValue)) { report(s.drainPhase()) })
+	o.counter("grpcx.drain.abandoned", "{call}", "Calls that still ran when Drain.Timeout was over and that were cut off.",
+		func(report func(uint64, ...attribute.KeyValue)) {
+			for _, m := range s.path.all() {
+				report(uint64(m.abandoned.Load()), semconv.RPCMethod(m.name))
+			}
+		})
+	s.observeHealth(o)
 	if s.keeper != nil {
 		s.observeTLS(o)
 	}
@@ -157,19 +164,13 @@ func (s *Server) observeTLS(o *observables) {
 		func(report func(float64, ...attribute.KeyValue)) {
 			report(float64(s.cfg.transport.source.Current().NotAfter().Unix()))
 		})
-	o.gauge("grpcx.tls.generation", "1", "The generation of the certificate and trust in use: it grows with every reload.",
+	o.gauge("grpcx.tls.generation", "{generation}", "The generation of the certificate and trust in use: it grows with every reload.",
 		func(report func(float64, ...attribute.KeyValue)) {
 			report(float64(s.cfg.transport.source.Current().Generation()))
 		})
 	if reloader := s.cfg.transport.reloader; reloader != nil {
-		o.gauge("grpcx.tls.degraded", "1", "1 while the TLS files cannot be adopted and the last good ones are served, else 0.",
-			func(report func(float64, ...attribute.KeyValue)) {
-				value := 0.0
-				if reloader.Status().Degraded {
-					value = 1
-				}
-				report(value)
-			})
+		o.level("grpcx.tls.degraded", "1", "1 while the TLS files cannot be adopted and the last good ones are served, else 0.",
+			func(report func(int64, ...attribute.KeyValue)) { report(oneIf(reloader.Status().Degraded)) })
 		o.counter("grpcx.tls.reloads", "{reload}", "Changes of the TLS files, by outcome: adopted, or failed once for each content and reason.",
 			func(report func(uint64, ...attribute.KeyValue)) {
 				report(s.cfg.transport.reloads.adopted.Load(), outcome("adopted"))

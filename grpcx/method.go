@@ -21,6 +21,8 @@ type method struct {
 	noSpans  bool
 	inFlight atomic.Int64
 
+	abandoned atomic.Int64 // calls that the drain gave up on
+
 	telemetry *methodTelemetry // nil as long as there is nothing to record to
 }
 

@@ -164,7 +164,7 @@ func WithLogger(log *slog.Logger) Option {
 		if log == nil {
 			return optionErrorf("WithLogger", "", "the logger is nil; for silence use slog.New(slog.DiscardHandler)")
 		}
-		s.logger = log
+		s.log.option = log
 		return nil
 	})
 }
@@ -235,7 +235,8 @@ func WithReflection() Option {
 
 // WithSetup adds a hook that runs in Serve after the listeners are bound and
 // before anything is served; an error makes Serve fail. It is how other
-// packages plug in: services, background tasks, stop hooks.
+// packages plug in: services, background tasks, providers, a logger, pages, stop
+// hooks.
 func WithSetup(hook func(context.Context, *Setup) error) Option {
 	return newOption("WithSetup", nil, func(s *settings) error {
 		if hook == nil {

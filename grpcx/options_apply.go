@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync/atomic"
 	"time"
@@ -34,7 +33,7 @@ type settings struct {
 
 	checks      []namedCheck
 	policies    []methodPolicy
-	logger      *slog.Logger
+	log         *loggerChoice
 	grpcOptions []grpc.ServerOption // interceptors and opaque options, in the order given
 	unknown     grpc.StreamHandler
 	reflection  bool
@@ -85,6 +84,9 @@ type namedCheck struct {
 const defaultAddr = ":50051"
 
 func (s *settings) applyAll(opts []Option) {
+	if s.log == nil {
+		s.log = &loggerChoice{}
+	}
 	for i, o := range opts {
 		if isNil(o) {
 			s.errs = append(s.errs, optionErrorf("Option", "", "option %d is nil; leave it out", i))
@@ -192,20 +194,12 @@ func (s *settings) err() error {
 	return errors.Join(s.errs...)
 }
 
-// healthOptions pass on a logger that was given; the default is the registry's
-// too.
 func (s *settings) healthOptions() []healthx.Option {
-	if s.logger == nil {
-		return nil
-	}
-	return []healthx.Option{healthx.WithLogger(s.logger)}
+	return []healthx.Option{healthx.WithLogger(s.log.following())}
 }
 
 func (s *settings) reloaderOptions() []tlsx.ReloaderOption {
-	if s.logger == nil {
-		return nil
-	}
-	return []tlsx.ReloaderOption{tlsx.WithLogger(s.logger)}
+	return []tlsx.ReloaderOption{tlsx.WithLogger(s.log.following())}
 }
 
 func printAll(opts []Option) []string {

@@ -275,10 +275,5 @@ func (s *Server) AdminAddr() net.Addr {
 // Health returns the registry that the server's health service answers from.
 func (s *Server) Health() *healthx.Registry { return s.health }
 
-// logger returns the logger given by option, or slog.Default().
-func (s *Server) logger() *slog.Logger {
-	if s.cfg.logger != nil {
-		return s.cfg.logger
-	}
-	return slog.Default()
-}
+// logger returns the logger of the moment.
+func (s *Server) logger() *slog.Logger { return s.cfg.log.current() }

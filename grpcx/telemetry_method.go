@@ -1,6 +1,8 @@
 package grpcx
 
 import (
+	"context"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -40,6 +42,10 @@ func (t *telemetry) method(m *method) *methodTelemetry {
 	}
 	if t.messages != nil {
 		mt.received, mt.sent = newDirection(m, "received"), newDirection(m, "sent")
+	}
+	if t.panics != nil {
+		// The first panic has to be seen as a change, and not as a new series.
+		t.panics.Add(context.Background(), 0, metric.WithAttributes(semconv.RPCMethod(m.name)))
 	}
 	for code := range mt.records {
 		mt.records[code] = t.codeRecord(attrs, codes.Code(code))

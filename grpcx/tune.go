@@ -13,7 +13,7 @@ func (s *Server) tuneRuntime() (undo func()) {
 	if s.cfg.without[RuntimeTuning] {
 		return func() {}
 	}
-	c, err := runtimex.Apply(runtimex.WithLogger(s.logger()), runtimex.WithObserver(s.noteCollector))
+	c, err := runtimex.Apply(runtimex.WithLogger(s.cfg.log.following()), runtimex.WithObserver(s.noteCollector))
 	if err != nil {
 		// A server with the runtime's own settings is better than none.
 		s.logger().Error("grpcx: the Go runtime is not tuned", slog.Any("error", err))
