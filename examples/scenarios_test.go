@@ -1,11 +1,13 @@
 package examples_test
 
 import (
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -36,6 +38,8 @@ var scenarios = map[string]func(*testing.T, *example){
 	"mesh-sidecar":         meshSidecar,
 	"streaming-with-drain": streamingWithDrain,
 	"health-checks":        healthChecks,
+	"otlp":                 otlp,
+	"prometheus":           prometheusPage,
 	"interceptors":         interceptors,
 	"existing-server":      existingServer,
 	"embedded":             embedded,
@@ -153,6 +157,43 @@ func streamingWithDrain(t *testing.T, e *example) {
 	assert.Equal(t, status.Code(err), codes.Unavailable)
 	assert.ErrorContains(t, err, "open the stream again")
 	p.ends(t)
+}
+
+// Everything arrives at a collector, at the end what is left.
+func otlp(t *testing.T, e *example) {
+	lis, err := net.Listen("tcp", e.web)
+	assert.NoError(t, err)
+	var mu sync.Mutex
+	got := map[string]bool{}
+	collector := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		got[r.URL.Path] = true
+		w.Header().Set("Content-Type", "application/x-protobuf")
+	})}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = collector.Serve(lis) })
+	defer serving.Wait()
+	defer func() { _ = collector.Close() }()
+
+	p := e.start(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+e.web+" "+e.run)
+	assert.Equal(t, hello(t, e.dialMutual(t)), "Hello, Ada!")
+	e.tryClient(t)
+	assert.Contains(t, p.out.String(), `"msg":"greeting","name":"Ada","trace_id":"`)
+	p.stop(t)
+	mu.Lock()
+	defer mu.Unlock()
+	assert.Equal(t, got, map[string]bool{"/v1/traces": true, "/v1/metrics": true, "/v1/logs": true}, p.out.String())
+}
+
+func prometheusPage(t *testing.T, e *example) {
+	p := e.start(t, e.run, "-admin", e.admin)
+	assert.Equal(t, hello(t, e.dialMutual(t)), "Hello, Ada!")
+	code, body := get(t, "http://"+e.admin+"/metrics")
+	assert.Equal(t, code, http.StatusOK)
+	assert.Contains(t, body, "greetings_total 1", "grpcx_health_ready 1")
+	assert.Contains(t, p.out.String(), e.own(e.try))
+	p.stop(t)
 }
 
 // A failing check is seen by probes that have no certificate, over gRPC and
