@@ -15,10 +15,10 @@ export GOWORK := off
 export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 # Every module of the repository, nested ones included, but the one of tools.
-# Those of frameworks, kubelet and the API server take minutes to compile: see
-# bench-peers, test-probes and test-deploy.
+# Those of frameworks, kubelet, the API server and the Collector take minutes to
+# compile: see bench-peers, test-probes, test-deploy and test-integration.
 MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune -o -path ./bench/peers -prune \
-	-o -path ./internal/probes -prune -o -path ./internal/manifests -prune -o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
+	-o -path ./internal/integration -prune -o -path ./internal/probes -prune -o -path ./internal/manifests -prune -o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
 # A module whose tests CI has no time for; `make EXTRA= unit` has it too.
 EXTRA := ./bench
 # The packages that also run on an emulated arm64, macOS and Windows.
@@ -47,9 +47,9 @@ help: ## Show this list
 all: check lint-full test ## Everything a pull request is judged by
 
 .PHONY: test
-test: ## What CI runs: fmt vet lint unit examples arm64 cross
+test: ## What CI runs: fmt verify vet lint unit fips examples arm64 cross
 	@scripts/deps.sh
-	@for target in fmt vet lint unit examples; do echo "=== make $$target"; $(MAKE) $$target || exit 1; done
+	@for target in fmt verify vet lint unit fips examples; do echo "=== make $$target"; $(MAKE) $$target || exit 1; done
 	@echo "=== make arm64 cross"; $(MAKE) -j2 -O arm64 cross # the first is mostly one process
 
 .PHONY: fmt
@@ -107,6 +107,12 @@ test-deploy: ## Manifests, Compose, Envoy and image, judged by their readers' co
 	@cd internal/manifests && go vet ./... && go test -count=1 .
 	@cd examples && GRPCX_DEPLOY=1 go test -count=1 -timeout 15m ./deploy
 
+.PHONY: test-integration
+test-integration: ## otlpx with a Collector, promx with Debian's Prometheus (minutes to compile; network; not in test)
+	@command -v promtool >/dev/null || { echo "promtool is missing: apt-get install prometheus" >&2; exit 1; }
+	@cd internal/integration/otlp && GRPCX_INTEGRATION=1 go test -count=1 -timeout 15m -v ./...
+	@cd promx && GRPCX_PROMETHEUS=1 go test -count=1 -v -run TestPrometheus .
+
 .PHONY: test-firststeps
 test-firststeps: ## Type the commands of examples/README.md in a fresh copy (network; not in test)
 	@scripts/firststeps.sh
@@ -146,6 +152,34 @@ cross: ## Vet for macOS, Windows and Linux on arm64, and build the SDK
 			go vet ./... && { [ $$m != . ] || go build -o /dev/null ./...; }); \
 	done; done
 
+.PHONY: verify
+verify: ## go mod verify in the released modules
+	@set -e; for m in $$(awk '$$2 == "release" { print $$1 }' internal/release/modules.txt); do \
+		echo "== $$m: go mod verify"; (cd $$m && go mod verify); done
+
+.PHONY: fips
+fips: ## A part of the TLS tests in FIPS 140-3 mode
+	@GODEBUG=fips140=on go test -count=1 -run '^Example|ClientRotation|ProbeTLSRotates|HandshakeRacesTrustChange' ./tlsx ./grpcx
+
+.PHONY: test-fips
+test-fips: ## All of them, in every mode (not in test)
+	@GODEBUG=fips140=on go test -count=1 ./tlsx/... ./grpcx
+	@GODEBUG=fips140=only go test -count=1 -skip 'OCSP|Stapl|NewSnapshotFails' ./tlsx/... ./grpcx
+	@GOFIPS140=v1.0.0 go test -count=1 -skip CipherFollowsTheCPU ./tlsx/... ./grpcx
+
+.PHONY: release
+release: ## Check and tag a release: make release ARGS="-dry-run v0.3.0"
+	@cd internal/release && go run ./cmd/release -C ../.. $(ARGS)
+
+.PHONY: test-release
+test-release: ## Release into a proxy and use it from outside (10 minutes, network; not in test)
+	@cd internal/release && GRPCX_RELEASE=1 go test -count=1 -timeout 30m -v -run 'Consumers|BOM|Reproducible' .
+
+.PHONY: sbom
+sbom: ## Bills of materials of HEAD, or of VERSION, into .tmp/sbom
+	@cd internal/tools/sbom && go build -o $(BIN)/cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@cd internal/release && go run ./cmd/release -C ../.. sbom $(CURDIR)/.tmp/sbom $(VERSION)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@$(call each,$(CURDIR)/scripts/fuzz.sh $(FUZZTIME))
@@ -169,7 +203,8 @@ generate: tools ## Rewrite generated code and golden files
 
 .PHONY: check
 check: generate ## Fail when generated files, go.mod or go.sum are out of date
-	@set -e; for m in $(MODULES) internal/tools internal/manifests internal/probes internal/migrate/testdata/frameworks bench/peers; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
+	@set -e; for m in $(MODULES) internal/tools internal/manifests internal/probes internal/migrate/testdata/frameworks bench/peers \
+		internal/integration/otlp internal/integration/otlp/testdata/collector; do echo "== $$m: go mod tidy -diff"; (cd "$$m" && go mod tidy -diff); done
 	@out=$$(git status --porcelain); \
 	if [ -n "$$out" ]; then echo "the tree is not clean; commit what make generate wrote:"; echo "$$out"; git diff; exit 1; fi
 

@@ -19,7 +19,8 @@ for dir in $mains; do
 	cp "$dir"/*.go "$copy"
 	cd "$copy"
 	go mod init "example.com/$name" 2>/dev/null
-	go mod edit -replace "github.com/grpcx-go/sdk=$root" -replace "github.com/grpcx-go/sdk/examples=$root/examples"
+	go mod edit -replace "github.com/grpcx-go/sdk=$root" -replace "github.com/grpcx-go/sdk/examples=$root/examples" \
+		-replace "github.com/grpcx-go/sdk/otlpx=$root/otlpx" -replace "github.com/grpcx-go/sdk/promx=$root/promx"
 	go mod tidy 2>/dev/null || go mod tidy
 	go build -o "$tmp/bin" .
 	if find . -name '*_test.go' | grep -q .; then go test .; fi

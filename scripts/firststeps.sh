@@ -54,6 +54,7 @@ while IFS='|' read -r _ name _ run try _; do
 	try=${try#*\`} try=${try%\`*}
 	case $name in
 	health-checks) want='readyz check passed' ;;
+	prometheus) want='grpcx_health_ready 1' ;;
 	testing) want='^ok' ;;
 	*) want='Hello, Ada!' ;;
 	esac
