@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,8 +16,6 @@ import (
 	"github.com/grpcx-go/sdk/cmd/grpcx/internal/cli"
 	"github.com/grpcx-go/sdk/internal/assert"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // grpcx runs a command line in this process. Its servers are child processes.
 func grpcx(ctx context.Context, args ...string) (code int, stdout, stderr string) {
