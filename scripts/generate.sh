@@ -22,9 +22,13 @@ if [ -n "$protos" ]; then
 	done
 fi
 
-# The tests that rewrite their golden file are those that look at *update.
+# The tests that rewrite their golden file are those that look at *update, or
+# call a function that does.
+looking() { awk -v at="$1" '/^func / { split($2, f, "("); name = f[1] } name != at && index($0, at) { print name }' "${@:2}"; }
 for dir in $(find . -name .tmp -prune -o -name '*_test.go' -print | xargs grep -l 'flag.Bool("update"' | xargs -rn 1 dirname | LC_ALL=C sort -u); do
-	tests=$(awk '/^func / { split($2, f, "("); name = f[1] } /\*update/ { print name }' "$dir"/*_test.go | sort -u | paste -sd '|' -)
+	tests=$(for f in $(looking '*update' "$dir"/*_test.go); do
+		case $f in Test*) echo "$f" ;; *) looking "$f(" "$dir"/*_test.go | grep '^Test' ;; esac
+	done | sort -u | paste -sd '|' -)
 	echo "== $dir: $tests"
 	(cd "$dir" && go test -count=1 -run "^($tests)\$" . -update)
 done

@@ -3,19 +3,12 @@ package benchcmd
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"math"
 	"strings"
 	"testing"
 
 	"github.com/grpcx-go/sdk/internal/assert"
 )
-
-// updating is the flag of the external tests.
-func updating() bool {
-	f := flag.Lookup("update")
-	return f != nil && f.Value.String() == "true"
-}
 
 func TestVerdict(t *testing.T) {
 	tests := []struct {

@@ -3,6 +3,7 @@ package benchcmd
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,12 +13,14 @@ import (
 	"github.com/grpcx-go/sdk/runtimex"
 )
 
+var update = flag.Bool("update", false, "write the golden files")
+
 // golden compares with a file of testdata, or writes it where the tests were
 // started with -update.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	name = filepath.Join("testdata", name)
-	if updating() {
+	if *update {
 		assert.NoError(t, os.WriteFile(name, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(name)
