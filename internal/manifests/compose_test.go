@@ -1,6 +1,7 @@
 package manifests_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,4 +46,27 @@ func TestInvalidComposeIsRefused(t *testing.T) {
 	assert.NoError(t, err)
 	_, err = options.LoadProject(t.Context())
 	assert.ErrorContains(t, err, "stop_grace")
+}
+
+// Those of the exporters' examples load, show nothing beyond this machine, and
+// mount what exists.
+func TestComposeOfExamples(t *testing.T) {
+	for name, want := range map[string]string{"otlp": "collector jaeger", "prometheus": "grafana prometheus"} {
+		options, err := cli.NewProjectOptions([]string{filepath.Join("../../examples", name, "compose.yaml")})
+		assert.NoError(t, err)
+		project, err := options.LoadProject(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, strings.Join(project.ServiceNames(), " "), want)
+		for _, service := range project.Services {
+			assert.Equal(t, strings.Join(service.CapDrop, " "), "ALL", service.Name)
+			for _, port := range service.Ports {
+				assert.Equal(t, port.HostIP, "127.0.0.1", service.Name)
+			}
+			for _, volume := range service.Volumes {
+				assert.True(t, volume.ReadOnly, service.Name, volume.Target)
+				_, err := os.Stat(volume.Source)
+				assert.NoError(t, err)
+			}
+		}
+	}
 }
