@@ -96,15 +96,15 @@ func mtlsFiles(t *testing.T, e *example) {
 // The certificates come from cfssl's JSON files. Renewed ones are taken up
 // while the server serves.
 func cfssl(t *testing.T, e *example) {
-	const make = "examples/cfssl/certs.sh"
+	const script = "examples/cfssl/certs.sh"
 	dir := filepath.Join(e.dir, "certs", "cfssl")
 	certs := func() {
 		t.Helper()
-		out, err := exec.CommandContext(t.Context(), strings.TrimPrefix(make, "examples/"), dir).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), strings.TrimPrefix(script, "examples/"), dir).CombinedOutput()
 		assert.NoError(t, err, string(out))
 	}
 	certs()
-	run, ok := strings.CutPrefix(e.run, make+" && ")
+	run, ok := strings.CutPrefix(e.run, script+" && ")
 	assert.True(t, ok, e.run)
 	p := e.start(t, run)
 	client := filepath.Join(dir, "client")
@@ -120,7 +120,7 @@ func cfssl(t *testing.T, e *example) {
 		return server.AuthInfo.(credentials.TLSInfo).State.PeerCertificates[0].SerialNumber.String()
 	}
 	before := call()
-	assert.Contains(t, p.out.String(), e.own(e.try), make)
+	assert.Contains(t, p.out.String(), e.own(e.try), script)
 	certs()
 	waitFor(t, "the renewed certificate", func() bool { return call() != before })
 	p.stop(t)
