@@ -22,15 +22,17 @@ MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./
 # Modules whose tests CI has no time for; `make EXTRA= unit` has them too. What
 # the latter two are for has targets of its own: test-conformance and peers.
 EXTRA := ./bench ./internal/conformance ./internal/peers
-# Modules that start programs and have nothing of their own to race.
-NORACE := ./examples ./internal/migrate ./internal/release
+# Modules that users do not import: CI has no time to build them once more for
+# the race detector; `make NORACE= unit` does.
+NORACE := ./cmd/grpcx ./examples ./internal/migrate ./internal/parity ./internal/release
 # The packages that also run on an emulated arm64, macOS and Windows.
 LEAVES := tlsx runtimex healthx
 CROSS := darwin/arm64 windows/amd64
 # Those with files for one system; examples, otlpx and promx have none.
 CROSS_MODULES ?= . cmd/grpcx
 
-TEST_FLAGS ?= -race -timeout 10m
+# Three packages at a time on two processors, since many tests wait.
+TEST_FLAGS ?= -p 3 -timeout 10m
 FUZZTIME ?= 10s
 BENCH ?= .
 BENCHCOUNT ?= 1
@@ -54,8 +56,8 @@ all: check lint-full test ## Everything a pull request is judged by
 .PHONY: test
 test: ## What CI runs: fmt verify vet lint unit fips examples arm64 cross
 	@scripts/deps.sh
-	@for target in fmt verify vet lint unit fips examples; do echo "=== make $$target"; $(MAKE) $$target || exit 1; done
-	@echo "=== make arm64 cross"; $(MAKE) -j2 -O arm64 cross # the first is mostly one process
+	@for target in fmt verify vet lint unit fips; do echo "=== make $$target"; $(MAKE) $$target || exit 1; done
+	@echo "=== make examples arm64 cross"; $(MAKE) -j3 -O examples arm64 cross # the second ends with one process
 
 .PHONY: fmt
 fmt: ## Fail when a Go file is not gofmt-ed
@@ -82,10 +84,10 @@ lint-full: ## golangci-lint in every module (its first build takes 10 minutes)
 #
 # The longest packages come first, so that none is left alone at the end.
 .PHONY: unit
-unit: ## Unit tests in every module, with the race detector where there are goroutines
-	@echo "== .: go test -count=1 $(TEST_FLAGS) ./..."; go test -count=1 -vet=off $(TEST_FLAGS) ./tlsx ./grpcx ./...
-	@$(call each,go test -count=1 $(TEST_FLAGS) ./...,. $(NORACE))
-	@$(call each,go test -count=1 -timeout 10m ./...,$(filter-out $(NORACE),$(MODULES)))
+unit: ## Unit tests in every module, with the race detector in those that users import
+	@echo "== .: go test -count=1 -race $(TEST_FLAGS) ./..."; go test -count=1 -vet=off -race $(TEST_FLAGS) ./tlsx ./grpcx ./...
+	@$(call each,go test -count=1 -race $(TEST_FLAGS) ./...,. $(NORACE))
+	@$(call each,go test -count=1 $(TEST_FLAGS) ./...,$(filter-out $(NORACE),$(MODULES)))
 	@echo "== allocation budgets and memory limits, which the race detector would spoil"; \
 	go test -count=1 -run 'Alloc|LiveMemory|LiveSpikes' ./grpcx ./healthx ./tlsx ./runtimex; \
 	cd internal/parity && go test -count=1 -run Alloc .
