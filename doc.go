@@ -49,7 +49,9 @@
 //     step with the limits of the container, while it runs.
 //
 // The last three depend neither on grpcx nor on each other, so each can be
-// used alone with an existing [google.golang.org/grpc.Server]. The directory
+// used alone with an existing [google.golang.org/grpc.Server]. Modules of their
+// own are otlpx and promx, which export what grpcx measures, and cmd/grpcx, the
+// command line. The directory
 // examples holds programs to copy, and docs the details: defaults, lifecycle,
 // TLS, runtime, security.
 package sdk

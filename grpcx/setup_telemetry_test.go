@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -132,12 +133,13 @@ func TestSetupLogger(t *testing.T) {
 	<-srv.Ready()
 	wrapped.Info("wrapped")
 	assert.Equal(t, len(option.lines("wrapped")), 1)
-	assert.Equal(t, len(hook.lines("from=hook")), len(hook.lines("level=")))
-	assert.Equal(t, len(hook.lines("grpcx: serving")), 1)
+	waitFor(t, "the settings in the log of the hook", func() bool { return len(hook.lines("grpcx: serving")) == 1 })
 	assert.NoError(t, os.WriteFile(files.Cert, []byte("damaged"), 0o600))
 	waitFor(t, "the reload in the log of the hook", func() bool { return len(hook.lines("not adopted")) > 0 })
 	waitFor(t, "the check in the log of the hook", func() bool { return len(hook.lines("database")) > 0 })
 	assert.Equal(t, len(option.lines("grpcx: serving")), 0)
+	text := hook.String()
+	assert.Equal(t, strings.Count(text, "from=hook"), strings.Count(text, "level="))
 	assert.Equal(t, len(option.lines("database")), 0)
 	assert.NoError(t, srv.Shutdown(t.Context()))
 	serving.Wait()
