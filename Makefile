@@ -20,11 +20,11 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 MODULES := $(shell find . -name .tmp -prune -o -name testdata -prune -o -path ./internal/tools -prune -o -path ./bench/peers -prune \
 	-o -path ./internal/integration -prune -o -path ./internal/probes -prune -o -path ./internal/manifests -prune -o -name go.mod -print | xargs -n 1 dirname | LC_ALL=C sort)
 # Modules whose tests CI has no time for; `make EXTRA= unit` has them too. What
-# the latter two are for has targets of its own: test-conformance and peers.
-EXTRA := ./bench ./internal/conformance ./internal/peers
+# the latter is for has a target of its own: peers.
+EXTRA := ./bench ./internal/peers
 # Modules that users do not import: CI has no time to build them once more for
 # the race detector; `make NORACE= unit` does.
-NORACE := ./cmd/grpcx ./examples ./internal/migrate ./internal/parity ./internal/release
+NORACE := ./cmd/grpcx ./examples ./internal/conformance ./internal/migrate ./internal/parity ./internal/release
 # The packages that also run on an emulated arm64, macOS and Windows.
 LEAVES := tlsx runtimex healthx
 CROSS := darwin/arm64 windows/amd64

@@ -74,12 +74,11 @@ func TestKilled(t *testing.T) {
 		go func() { done <- cmd.Wait() }()
 		select {
 		case <-first:
-			time.Sleep(time.Duration(i) * 531 * time.Microsecond) // no condition: a moment to be killed at
+			time.AfterFunc(time.Duration(i)*531*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		case err := <-done:
 			t.Fatalf("ended early: %v\n%s", err, errs.String())
 		}
-		assert.NoError(t, cmd.Process.Kill())
-		<-done
+		assert.ErrorContains(t, <-done, "killed")
 		assert.Equal(t, errs.String(), "")
 
 		x := readIndex(t)
